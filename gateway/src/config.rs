@@ -1,0 +1,79 @@
+//! The configuration: read → plain data → validated types, once. Everything past `config/` uses the validated types.
+
+pub mod connections;
+pub mod instance;
+pub mod listener;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use connections::Connections;
+pub use instance::{CommandGrant, Grants, Instance, Limits, Role, SecretSource};
+pub use listener::{DialectName, Listener, Mount, Route};
+
+/// A whole, validated configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The addresses that clients connect to.
+    pub listeners: Vec<Listener>,
+    /// The admin listener.
+    pub admin: Admin,
+    /// What holds for every client connection.
+    pub connections: Connections,
+    /// Where plugins and their state live.
+    pub plugins: Plugins,
+    /// The instances, by name.
+    pub instances: Vec<Instance>,
+    /// How the gateway logs.
+    pub log: Log,
+    /// How the gateway stops.
+    pub shutdown: Shutdown,
+}
+
+/// The admin listener: health, metrics, admin API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Its address; loopback unless the operator says otherwise. `None`: off.
+    pub address: Option<SocketAddr>,
+}
+
+/// Where plugins and their state live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plugins {
+    /// The watched folder of `.wasm` files.
+    pub directory: PathBuf,
+    /// The gateway's own folder: the plugins' store and the cache of compiled plugins; created with mode 0700.
+    pub state_directory: PathBuf,
+    /// Most bytes of a `.wasm` file.
+    pub max_file_bytes: u64,
+    /// How long a new version must run without a crash before the old one is forgotten.
+    pub probation: Duration,
+}
+
+/// How the gateway logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives as `hearthgate::shard=debug`.
+    pub filter: String,
+    /// Text for people or JSON for machines.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How the gateway stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Everything is done by then, or cut off.
+    pub deadline: Duration,
+    /// Clients are told to come back within this span, each at its own moment.
+    pub reconnect_spread: Duration,
+}

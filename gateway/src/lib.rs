@@ -1,0 +1,14 @@
+//! Hearthgate: one real-time gateway for everything that happens in a home.
+//!
+//! Two paths lead through this crate, both read in one direction.
+//!
+//! An event: `plugins/instance` (guest) → `plugins/admission` (grant, rate) → `bus` (schema, seq, retained state)
+//! → `shard` (match, outbox) → socket.
+//!
+//! A message: `listener` → `http` (upgrade) → `connection` (frames) → `dialects` (native: `protocol` + `commands`; else a plugin)
+//! → reply as a value → `shard` (outbox) → socket.
+
+pub mod auth;
+pub mod config;
+pub mod event;
+pub mod plugins;
