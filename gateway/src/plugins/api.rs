@@ -140,3 +140,13 @@ pub struct GatewayStats {
     /// Milliseconds since the Unix epoch.
     pub now_ms: u64,
 }
+
+/// What plugins may be told of the gateway, by the one who knows its connections.
+pub trait GatewayView: Send + Sync {
+    /// The figures of the gateway, one JSON object.
+    fn stats(&self) -> serde_json::Value;
+    /// So many connections from `offset` on, one JSON object.
+    fn clients(&self, offset: u32, limit: u32) -> serde_json::Value;
+    /// What a dialect's heartbeat may tell.
+    fn gateway_stats(&self) -> GatewayStats;
+}
