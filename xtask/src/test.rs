@@ -1,0 +1,36 @@
+//! `cargo xtask test`.
+
+use crate::shell::{execute, succeeds};
+use crate::{build, real, workspace::Workspace};
+use anyhow::Result;
+
+/// Builds what the tests load, runs them all, then the documentation's examples.
+pub fn test(workspace: &Workspace, real: bool, filter: Option<&str>) -> Result<()> {
+    build::plugins_and_guests(workspace)?;
+    // One set of targets for everything below, so that nothing is compiled twice: the tests start the binaries.
+    execute(&mut workspace.cargo(&["build", "--workspace", "--bins", "--examples"]))?;
+    if succeeds(&mut workspace.cargo(&["nextest", "--version"])) {
+        let no_match = if filter.is_some() { "pass" } else { "fail" };
+        execute(
+            workspace
+                .cargo(&["nextest", "run", "--workspace", "--no-tests", no_match])
+                .args(filter),
+        )?;
+    } else {
+        execute(
+            workspace
+                .cargo(&["test", "--workspace", "--lib", "--bins", "--tests"])
+                .args(filter),
+        )?;
+    }
+    execute(
+        workspace
+            .cargo(&["test", "--workspace", "--doc"])
+            .args(filter),
+    )?;
+    if real {
+        real::test(workspace, filter)
+    } else {
+        Ok(())
+    }
+}
