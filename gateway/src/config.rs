@@ -1,8 +1,17 @@
 //! The configuration: read → plain data → validated types, once. Everything past `config/` uses the validated types.
 
+mod build;
 pub mod connections;
+mod environment;
 pub mod instance;
+pub mod keys;
 pub mod listener;
+mod load;
+pub mod problem;
+pub mod reference;
+mod scalar;
+mod section;
+pub mod tree;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +20,8 @@ use std::time::Duration;
 pub use connections::Connections;
 pub use instance::{CommandGrant, Grants, Instance, Limits, Role, SecretSource};
 pub use listener::{DialectName, Listener, Mount, Route};
+pub use load::{LoadError, Loaded};
+pub use problem::{Problem, Problems};
 
 /// A whole, validated configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +47,8 @@ pub struct Config {
 pub struct Admin {
     /// Its address; loopback unless the operator says otherwise. `None`: off.
     pub address: Option<SocketAddr>,
+    /// Host names under which it may be asked, besides localhost and its own address.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// Where plugins and their state live.
@@ -76,4 +89,10 @@ pub struct Shutdown {
     pub deadline: Duration,
     /// Clients are told to come back within this span, each at its own moment.
     pub reconnect_spread: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        build::build(None, &section::Report::default())
+    }
 }

@@ -1,1 +1,3 @@
+//! The command `hearthgate`.
+
 fn main() {}

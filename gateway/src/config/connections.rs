@@ -1,5 +1,7 @@
 //! What holds for every client connection: limits, heartbeats, queues.
 
+use super::reference::CONNECTIONS;
+use super::section::{Report, Section};
 use std::time::Duration;
 
 /// What holds for every client connection.
@@ -37,21 +39,34 @@ pub struct Connections {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self {
-            max_connections: 10_000,
-            max_message_bytes: 64 * 1024,
-            max_subscriptions: 128,
-            messages_per_second: 100,
-            calls_in_flight: 16,
-            handshake_timeout: Duration::from_secs(10),
-            heartbeat_interval: Duration::from_secs(30),
-            ping_interval: Duration::from_secs(30),
-            pong_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(10),
-            outbox_frames: 1024,
-            outbox_bytes: 4 * 1024 * 1024,
-            shards: 0,
-            shard_queue: 1024,
+        let report = Report::default();
+        Self::read(&Section::new(None, CONNECTIONS, String::new(), &report))
+    }
+}
+
+impl Connections {
+    /// Reads `[connections]`.
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let this = Self {
+            max_connections: section.number("max-connections"),
+            max_message_bytes: section.number("max-message"),
+            max_subscriptions: section.number("max-subscriptions"),
+            messages_per_second: section.number("messages-per-second"),
+            calls_in_flight: section.number("calls-in-flight"),
+            handshake_timeout: section.span("handshake-timeout"),
+            heartbeat_interval: section.span("heartbeat-interval"),
+            ping_interval: section.span("ping-interval"),
+            pong_timeout: section.span("pong-timeout"),
+            write_timeout: section.span("write-timeout"),
+            outbox_frames: section.number("outbox-frames"),
+            outbox_bytes: section.number("outbox-size"),
+            shards: section.number("shards"),
+            shard_queue: section.number("shard-queue"),
+        };
+        if this.pong_timeout <= this.ping_interval {
+            let why = "must be longer than ping-interval, or every client is taken for gone";
+            section.problem("pong-timeout", why);
         }
+        this
     }
 }

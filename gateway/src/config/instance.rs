@@ -1,8 +1,11 @@
 //! Instances of plugins: configuration, secrets, grants, limits.
 
+use super::reference::instance::LIMITS;
+use super::scalar::unknown_word;
+use super::section::{Report, Section};
 use crate::event::{InstanceName, TopicFilter};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 use std::time::Duration;
 
 /// An instance of a plugin, as the operator wrote it down.
@@ -119,24 +122,149 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        let report = Report::default();
+        Self::read(&Section::new(None, LIMITS, String::new(), &report))
+    }
+}
+
+impl Limits {
+    fn read(section: &Section<'_>) -> Self {
         Self {
-            memory: 32 * 1024 * 1024,
-            call_time: Duration::from_millis(100),
-            call_timeout: Duration::from_secs(5),
-            init_timeout: Duration::from_secs(5),
-            publish_rate: 2_000,
-            event_bytes: 256 * 1024,
-            mailbox: 1024,
-            instances: 4,
-            log_rate: 20,
-            store: 1024 * 1024,
-            state: 1024 * 1024,
-            connections: 8,
-            http_requests: 8,
-            receive_bytes: 1024 * 1024,
-            timers: 64,
-            metric_series: 200,
-            files: 16,
+            memory: section.number("memory"),
+            call_time: section.span("call-time"),
+            call_timeout: section.span("call-timeout"),
+            init_timeout: section.span("init-timeout"),
+            publish_rate: section.number("publish-rate"),
+            event_bytes: section.number("event-size"),
+            mailbox: section.number("mailbox"),
+            instances: section.number("instances"),
+            log_rate: section.number("log-rate"),
+            store: section.number("store"),
+            state: section.number("state"),
+            connections: section.number("connections"),
+            http_requests: section.number("http-requests"),
+            receive_bytes: section.number("receive-size"),
+            timers: section.number("timers"),
+            metric_series: section.number("metric-series"),
+            files: section.number("files"),
         }
     }
+}
+
+impl Instance {
+    /// Reads `[sources.NAME]` or `[handlers.NAME]`.
+    pub(super) fn read(name: InstanceName, role: Role, section: &Section<'_>) -> Self {
+        let secrets = secrets(section);
+        let grants = Grants::read(&section.section("grants"), &secrets);
+        Self {
+            name,
+            role,
+            plugin: section.required("plugin").unwrap_or_default(),
+            enabled: section.flag("enabled"),
+            config: section.free("config"),
+            secrets,
+            grants,
+            limits: Limits::read(&section.section("limits")),
+        }
+    }
+}
+
+fn secrets(section: &Section<'_>) -> BTreeMap<String, SecretSource> {
+    let mut secrets = BTreeMap::new();
+    for (name, place, secret) in section.named("secrets") {
+        let source = match (secret.has("env"), secret.has("file")) {
+            (true, false) => SecretSource::Env(secret.text("env").unwrap_or_default()),
+            (false, true) => SecretSource::File(secret.path("file")),
+            _ => {
+                let why = "say where it comes from: { env = \"VARIABLE\" } or { file = \"PATH\" }";
+                section.report().add(place, secret.name(), why);
+                continue;
+            }
+        };
+        secrets.insert(name.to_owned(), source);
+    }
+    secrets
+}
+
+impl Grants {
+    fn read(section: &Section<'_>, secrets: &BTreeMap<String, SecretSource>) -> Self {
+        let topics = |text: &str| TopicFilter::parse(text).map_err(|e| e.to_string());
+        let known: Vec<_> = secrets.keys().map(String::as_str).collect();
+        Self {
+            publish: section.texts("publish", topics),
+            subscribe: section.texts("subscribe", topics),
+            connect: section.texts("connect", |text| match text.contains("://") {
+                true => Ok(text.to_owned()),
+                false => Err(format!(
+                    "{text:?} is no destination; write it as \"ws://host:port\", \"https://host\" or \"tcp://host:port\""
+                )),
+            }),
+            files: section.texts("files", absolute),
+            commands: commands(section),
+            reveal: section.texts("reveal", |text| match known.contains(&text) {
+                true => Ok(text.to_owned()),
+                false if known.is_empty() => Err(format!("no secret is called {text:?}: there is none")),
+                false => Err(unknown_word(text, &known)),
+            }),
+            system: section.flag("system"),
+            handle: section.texts("handle", message_type),
+            gateway: section.texts("gateway", |text| {
+                let known = ["stats", "clients", "send"];
+                match known.contains(&text) {
+                    true => Ok(text.to_owned()),
+                    false => Err(unknown_word(text, &known)),
+                }
+            }),
+        }
+    }
+}
+
+/// The commands of the protocol itself are not for plugins to answer (PROTOCOL.md).
+fn message_type(text: &str) -> Result<String, String> {
+    const OWN: [&str; 6] = [
+        "subscribe",
+        "unsubscribe",
+        "authenticate",
+        "publish",
+        "ack",
+        "ping",
+    ];
+    if OWN.contains(&text) {
+        return Err(format!("{text:?} is a command of the protocol itself"));
+    }
+    if text.is_empty() || text.len() > 64 || text.chars().any(|c| c.is_control() || c == ' ') {
+        return Err(format!("{text:?} is no message type"));
+    }
+    Ok(text.to_owned())
+}
+
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if !path.is_absolute() {
+        return Err(format!("{text:?} must be an absolute path"));
+    }
+    if path.components().any(|c| c == Component::ParentDir) {
+        return Err(format!("{text:?} must not contain \"..\""));
+    }
+    Ok(path)
+}
+
+fn commands(section: &Section<'_>) -> BTreeMap<String, CommandGrant> {
+    let mut commands = BTreeMap::new();
+    for (name, _, command) in section.named("commands") {
+        let program = command.required("program").unwrap_or_default();
+        let program = absolute(&program).unwrap_or_else(|why| {
+            if command.has("program") {
+                command.problem("program", why);
+            }
+            PathBuf::new()
+        });
+        let grant = CommandGrant {
+            program,
+            arguments: command.texts("arguments", |text| Ok(text.to_owned())),
+            timeout: command.span("timeout"),
+        };
+        commands.insert(name.to_owned(), grant);
+    }
+    commands
 }

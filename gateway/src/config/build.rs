@@ -1,0 +1,163 @@
+//! Plain data → the validated types.
+
+use super::reference::TOP;
+use super::section::{Report, Section};
+use super::tree::{Node, Place};
+use super::{
+    Admin, Config, Connections, Instance, Listener, Log, LogFormat, Plugins, Role, Shutdown,
+};
+use crate::event::InstanceName;
+use std::collections::BTreeMap;
+
+/// Reads all of a configuration. What is wrong is in the report, and then the result must not be used.
+pub fn build(root: Option<&Node>, report: &Report) -> Config {
+    let top = Section::new(root, TOP, String::new(), report);
+    let instances = instances(&top);
+    let config = Config {
+        listeners: listeners(&top),
+        admin: admin(&top.section("admin")),
+        connections: Connections::read(&top.section("connections")),
+        plugins: plugins(&top.section("plugins")),
+        instances,
+        log: log(&top.section("log")),
+        shutdown: Shutdown {
+            deadline: top.section("shutdown").span("deadline"),
+            reconnect_spread: top.section("shutdown").span("reconnect-spread"),
+        },
+    };
+    check_addresses(&top, &config);
+    check_routes(&top, &config);
+    config
+}
+
+fn listeners(top: &Section<'_>) -> Vec<Listener> {
+    if top.has("listener") {
+        let sections = top.sections("listener");
+        return sections.iter().filter_map(Listener::read).collect();
+    }
+    let default = TOP.iter().find(|k| k.name == "listener");
+    let text = default.expect("the reference has it").default;
+    let node = Node::parse_value(&format!("{{ listener = {text} }}"), &Place::Nowhere);
+    let node = node.expect("defaults are valid TOML");
+    let top = Section::new(Some(&node), TOP, String::new(), top.report());
+    let sections = top.sections("listener");
+    sections.iter().filter_map(Listener::read).collect()
+}
+
+fn admin(section: &Section<'_>) -> Admin {
+    let host = |text: &str| match text {
+        "" => Err("a host name is empty".to_owned()),
+        _ => Ok(text.to_ascii_lowercase()),
+    };
+    let address = section.address("address");
+    Admin {
+        address: address.filter(|_| section.flag("enabled")),
+        allowed_hosts: section.texts("allowed-hosts", host),
+    }
+}
+
+fn plugins(section: &Section<'_>) -> Plugins {
+    Plugins {
+        directory: section.path("directory"),
+        state_directory: section.path("state-directory"),
+        max_file_bytes: section.number("max-file"),
+        probation: section.span("probation"),
+    }
+}
+
+fn log(section: &Section<'_>) -> Log {
+    let filter = section.text("filter").unwrap_or_default();
+    if let Err(error) = filter.parse::<tracing_subscriber::filter::Targets>() {
+        section.problem("filter", format!("{filter:?} is no log filter: {error}"));
+    }
+    Log {
+        filter,
+        format: match section.text("format").as_deref() {
+            Some("json") => LogFormat::Json,
+            _ => LogFormat::Text,
+        },
+    }
+}
+
+fn instances(top: &Section<'_>) -> Vec<Instance> {
+    let mut instances = Vec::new();
+    let mut seen: BTreeMap<InstanceName, String> = BTreeMap::new();
+    for (table, role) in [("sources", Role::Source), ("handlers", Role::Handler)] {
+        for (name, place, section) in top.named(table) {
+            let key = section.name();
+            match InstanceName::parse(name) {
+                Err(error) => top.report().add(place, key, error.to_string()),
+                Ok(name) => {
+                    if let Some(first) = seen.get(&name) {
+                        let why = format!(
+                            "the name is taken by {first}; names are unique over sources and handlers"
+                        );
+                        top.report().add(place, key, why);
+                    }
+                    seen.insert(name.clone(), key.to_owned());
+                    instances.push(Instance::read(name, role, &section));
+                }
+            }
+        }
+    }
+    instances
+}
+
+/// No address twice. Port 0 is a free port, and so never the same.
+fn check_addresses(top: &Section<'_>, config: &Config) {
+    let mut seen = BTreeMap::new();
+    let listeners = top.sections("listener");
+    let named = listeners.iter().filter_map(|s| {
+        let text = s.text("address")?;
+        Some((text.parse().ok()?, s.key("address"), s.place("address")))
+    });
+    let admin = top.section("admin");
+    let admin = config
+        .admin
+        .address
+        .map(|a| (a, admin.key("address"), admin.place("address")));
+    let all: Vec<(std::net::SocketAddr, String, Place)> = named.chain(admin).collect();
+    for (address, key, place) in all.into_iter().filter(|(a, ..)| a.port() != 0) {
+        match seen.get(&address) {
+            Some(first) => {
+                let why = format!("{address} is the address of {first} already");
+                top.report().add(&place, key, why);
+            }
+            None => {
+                seen.insert(address, key);
+            }
+        }
+    }
+}
+
+/// Routes lead to instances that exist.
+fn check_routes(top: &Section<'_>, config: &Config) {
+    let known = config.instances.iter().map(|i| i.name.as_str());
+    let known: Vec<_> = known.collect();
+    for listener in top.sections("listener") {
+        for route in listener.sections("routes") {
+            for (name, also) in [("dialect", Some("native")), ("plugin", None)] {
+                let Some(target) = route.text(name) else {
+                    continue;
+                };
+                let known: Vec<_> = also.into_iter().chain(known.iter().copied()).collect();
+                if known.contains(&target.as_str()) {
+                    continue;
+                }
+                let why = match super::keys::nearest(&target, known.iter().copied()) {
+                    Some(near) => {
+                        format!("no instance is called {target:?}; did you mean {near:?}?")
+                    }
+                    None if known.is_empty() => {
+                        format!("no instance is called {target:?}: there is none yet")
+                    }
+                    None => format!(
+                        "no instance is called {target:?}; there are {}",
+                        super::keys::quoted(&known)
+                    ),
+                };
+                route.problem(name, why);
+            }
+        }
+    }
+}

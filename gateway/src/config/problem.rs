@@ -1,0 +1,118 @@
+//! What is wrong with a configuration, as its author reads it.
+
+use super::tree::Place;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The text that a configuration was read from, for naming places in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file's name as the operator gave it.
+    pub name: PathBuf,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is written.
+    pub place: Place,
+    /// The key, with dots.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    origin: Origin,
+    problems: Vec<Problem>,
+}
+
+impl std::error::Error for Problems {}
+
+impl Problems {
+    /// Problems in the order in which they stand in the file.
+    #[must_use]
+    pub fn new(origin: Origin, mut problems: Vec<Problem>) -> Self {
+        problems
+            .sort_by(|a, b| (&a.place, &a.key, &a.message).cmp(&(&b.place, &b.key, &b.message)));
+        problems.dedup();
+        Self { origin, problems }
+    }
+
+    /// Each of them.
+    #[must_use]
+    pub fn list(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The first line of a problem: `FILE:LINE:COLUMN: KEY: MESSAGE`.
+    #[must_use]
+    pub fn headline(&self, problem: &Problem) -> String {
+        let name = self.origin.name.display();
+        let key = match problem.key.as_str() {
+            "" => String::new(),
+            key => format!("{key}: "),
+        };
+        match &problem.place {
+            Place::Text(span) => {
+                let (line, column) = self.origin.position(span.start);
+                format!("{name}:{line}:{column}: {key}{}", problem.message)
+            }
+            Place::Environment(variable) => {
+                format!("environment {variable}: {key}{}", problem.message)
+            }
+            Place::Nowhere => format!("{name}: {key}{}", problem.message),
+        }
+    }
+}
+
+impl Origin {
+    /// Line and column, both from 1, in characters.
+    fn position(&self, at: usize) -> (usize, usize) {
+        let before = &self.text[..self.floor(at)];
+        let start = before.rfind('\n').map_or(0, |i| i + 1);
+        let line = before.matches('\n').count() + 1;
+        (line, before[start..].chars().count() + 1)
+    }
+
+    fn floor(&self, at: usize) -> usize {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.problems.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}", self.headline(problem))?;
+            if let Place::Text(span) = &problem.place {
+                let (line, column) = self.origin.position(span.start);
+                let shown = self.origin.text.lines().nth(line - 1).unwrap_or_default();
+                let rest = shown.chars().count().saturating_sub(column - 1).max(1);
+                let span = self.origin.floor(span.start)..self.origin.floor(span.end);
+                let width = self.origin.text[span].chars().count().clamp(1, rest);
+                write!(f, "\n{line:>5} | {}", visible(shown))?;
+                write!(f, "\n      | {:1$}{2}", "", column - 1, "^".repeat(width))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line of the file without what could move a terminal's cursor.
+fn visible(line: &str) -> String {
+    line.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
