@@ -58,7 +58,7 @@ pub struct Event {
     pub received_at: Timestamp,
     /// What the publisher said.
     pub draft: Draft,
-    /// The native protocol's text, encoded by the first who needs it and shared by all.
+    /// The native protocol's whole WebSocket frame, encoded by the first shard that needs it and shared by all.
     pub native: OnceLock<Bytes>,
 }
 

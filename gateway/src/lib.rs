@@ -9,6 +9,12 @@
 //! → reply as a value → `shard` (outbox) → socket.
 
 pub mod auth;
+pub mod bus;
+pub mod commands;
 pub mod config;
+pub mod connection;
+pub mod dialects;
 pub mod event;
 pub mod plugins;
+pub mod protocol;
+pub mod shard;

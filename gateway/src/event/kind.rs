@@ -1,6 +1,7 @@
 //! Kinds: what happened.
 
 use super::Invalid;
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,6 +44,13 @@ impl Kind {
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         self.0.starts_with("gateway.")
+    }
+}
+
+/// A kind orders and hashes as its text does.
+impl Borrow<str> for Kind {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

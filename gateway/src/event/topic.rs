@@ -2,6 +2,7 @@
 //! as in MQTT 5.0 section 4.7.
 
 use super::Invalid;
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -108,6 +109,13 @@ impl TopicFilter {
             }
         }
         theirs.next().is_none()
+    }
+}
+
+/// A topic orders and hashes as its text does.
+impl Borrow<str> for Topic {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,0 +1,123 @@
+//! Retained state: the newest retained event of each topic.
+
+use crate::event::{Draft, Event, Filter, Topic, TopicFilter};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+use tracing::warn;
+
+/// Most topics with retained state. When there are as many, an event on a further topic is delivered but not
+/// retained; that is counted in `hearthgate_retained_refused_total` and logged once.
+pub const MAX_RETAINED_TOPICS: usize = 100_000;
+
+/// What an event does to retained state besides being retained itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clears {
+    /// Nothing.
+    Nothing,
+    /// Its own topic: `retain` with the data `null`, as an empty retained message does in MQTT (5.0, section 3.3.1.3).
+    ByNull,
+    /// Its own topic, by its kind: a deleted room, a cleared alert.
+    Topic,
+    /// All that is known of what its topic belongs to: `entity.removed` on `entity/ID/registry` ends everything
+    /// below `entity/ID`.
+    Subject,
+}
+
+impl Clears {
+    /// The rule for a draft; the kinds are those that EVENTS.md says clear.
+    pub(super) fn of(draft: &Draft) -> Self {
+        match draft.kind.as_str() {
+            _ if draft.retain && draft.data.get() == "null" => Self::ByNull,
+            "room.deleted" | "alert.cleared" => Self::Topic,
+            "entity.removed" => Self::Subject,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// The newest retained event of each topic; ordered, so that a filter's literal beginning is a range.
+#[derive(Default)]
+pub(super) struct Retained {
+    by_topic: BTreeMap<Topic, Arc<Event>>,
+    full: bool,
+}
+
+impl Retained {
+    /// Retains an event, or clears what it clears.
+    pub(super) fn keep(&mut self, event: &Arc<Event>) {
+        let draft = &event.draft;
+        match Clears::of(draft) {
+            Clears::Nothing if draft.retain => self.insert(event),
+            Clears::Nothing => {}
+            Clears::ByNull | Clears::Topic => {
+                self.by_topic.remove(&draft.topic);
+            }
+            Clears::Subject => self.clear_subject(&draft.topic),
+        }
+    }
+
+    /// How many topics have retained state.
+    pub(super) fn len(&self) -> usize {
+        self.by_topic.len()
+    }
+
+    /// What a filter asks for, in the order of the sequence numbers.
+    pub(super) fn matching(&self, filter: &Filter) -> Vec<Arc<Event>> {
+        let beginnings: Vec<&str> = match &filter.topics[..] {
+            [] => vec![""],
+            topics => topics.iter().map(literal_beginning).collect(),
+        };
+        let mut found: Vec<_> = beginnings
+            .into_iter()
+            .flat_map(|beginning| self.below(beginning))
+            .filter(|event| filter.matches(event))
+            .cloned()
+            .collect();
+        found.sort_unstable_by_key(|event| event.seq);
+        found.dedup_by_key(|event| event.seq);
+        found
+    }
+
+    fn insert(&mut self, event: &Arc<Event>) {
+        let topic = &event.draft.topic;
+        if let Some(kept) = self.by_topic.get_mut(topic) {
+            *kept = event.clone();
+        } else if self.by_topic.len() < MAX_RETAINED_TOPICS {
+            self.by_topic.insert(topic.clone(), event.clone());
+        } else {
+            metrics::counter!("hearthgate_retained_refused_total").increment(1);
+            if !std::mem::replace(&mut self.full, true) {
+                warn!(limit = MAX_RETAINED_TOPICS, %topic, "no more topics can be retained");
+            }
+        }
+    }
+
+    fn clear_subject(&mut self, topic: &Topic) {
+        let Some((subject, _)) = topic.as_str().rsplit_once('/') else {
+            return;
+        };
+        let below = format!("{subject}/");
+        let gone: Vec<_> = self
+            .below(&below)
+            .map(|event| event.draft.topic.clone())
+            .collect();
+        for topic in gone {
+            self.by_topic.remove(&topic);
+        }
+    }
+
+    fn below<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<Event>> {
+        self.by_topic
+            .range::<str, _>((Bound::Included(beginning), Bound::Unbounded))
+            .take_while(move |(topic, _)| topic.as_str().starts_with(beginning))
+            .map(|(_, event)| event)
+    }
+}
+
+/// What every topic that the filter matches begins with. `a/#` also matches `a`, so the last slash is left out.
+fn literal_beginning(filter: &TopicFilter) -> &str {
+    let text = filter.as_str();
+    text.find(['+', '#'])
+        .map_or(text, |wildcard| text[..wildcard].trim_end_matches('/'))
+}

@@ -1,0 +1,1 @@
+//! The commands of clients: one command, one file; one exhaustive dispatch.

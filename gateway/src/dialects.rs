@@ -1,0 +1,1 @@
+//! Dialects: how a connection's texts are understood and answered.
