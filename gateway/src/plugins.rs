@@ -6,6 +6,7 @@ pub mod handle;
 pub mod host;
 pub mod input;
 pub mod inspect;
+pub mod services;
 pub mod status;
 
 pub use api::GatewayView;
