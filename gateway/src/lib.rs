@@ -8,6 +8,7 @@
 //! A message: `listener` → `http` (upgrade) → `connection` (frames) → `dialects` (native: `protocol` + `commands`; else a plugin)
 //! → reply as a value → `shard` (outbox) → socket.
 
+pub mod admin;
 pub mod auth;
 pub mod bus;
 pub mod commands;
@@ -15,6 +16,9 @@ pub mod config;
 pub mod connection;
 pub mod dialects;
 pub mod event;
+pub mod http;
+pub mod listener;
 pub mod plugins;
 pub mod protocol;
 pub mod shard;
+pub mod telemetry;

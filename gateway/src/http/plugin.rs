@@ -1,0 +1,124 @@
+//! A request on its way through a plugin's routes, and its answer on the way back.
+
+use super::{body, reply};
+use crate::event::InstanceName;
+use crate::plugins::PluginHost;
+use crate::plugins::api::{CallError, HttpCall, HttpReply, Rejection};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// When a client may ask a plugin that is away again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Headers of an answer that are the gateway's to write: they frame the body or hold for one connection only
+/// (RFC 9110, section 7.6.1).
+const OWN: [&str; 8] = [
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Has a plugin answer a request.
+pub async fn serve(
+    plugins: &PluginHost,
+    instance: &InstanceName,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    max_body: usize,
+) -> Response<Full<Bytes>> {
+    let Some(routes) = plugins.routes(instance) else {
+        let why = format!("plugin {instance} serves no routes now");
+        return reply::try_later("PLUGIN_UNAVAILABLE", &why, RETRY_AFTER);
+    };
+    let (head, incoming) = request.into_parts();
+    let body = match body::read(incoming, max_body).await {
+        Ok(body) => body,
+        Err(response) => return *response,
+    };
+    let call = HttpCall {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: pairs(head.uri.query().unwrap_or_default()),
+        headers: visible(&head.headers),
+        body,
+        identity: None,
+        address: peer.ip().to_string(),
+    };
+    match routes.serve(call).await {
+        Ok(reply) => answer(instance, reply),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The pairs of a query, decoded.
+#[must_use]
+pub fn pairs(query: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+/// What a plugin may see of a request's headers: credentials are the gateway's to judge.
+fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
+    let shown = headers
+        .iter()
+        .filter(|(name, _)| **name != AUTHORIZATION && **name != COOKIE);
+    shown
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        })
+        .collect()
+}
+
+fn answer(instance: &InstanceName, reply: HttpReply) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(reply.status).ok();
+    let Some(status) = status.filter(|s| s.as_u16() >= 200) else {
+        let status = reply.status;
+        tracing::warn!(%instance, status, "a plugin answered with a status that is none");
+        let why = format!("plugin {instance} answered with the status {status}");
+        return reply::error(StatusCode::BAD_GATEWAY, "PLUGIN_FAILED", &why);
+    };
+    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    *response.status_mut() = status;
+    for (name, value) in reply.headers {
+        if OWN.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            continue;
+        }
+        let name = HeaderName::from_bytes(name.as_bytes());
+        match (name, HeaderValue::from_bytes(value.as_bytes())) {
+            (Ok(name), Ok(value)) => drop(response.headers_mut().append(name, value)),
+            _ => tracing::warn!(%instance, "a plugin answered with a header that is none"),
+        }
+    }
+    response
+}
+
+fn failed(error: &CallError) -> Response<Full<Bytes>> {
+    let why = error.to_string();
+    match error {
+        CallError::Unavailable { .. } => reply::try_later("PLUGIN_UNAVAILABLE", &why, RETRY_AFTER),
+        CallError::Failed { reason, .. } if reason.contains("time") => {
+            reply::error(StatusCode::GATEWAY_TIMEOUT, "PLUGIN_TIMEOUT", &why)
+        }
+        CallError::Failed { .. } => reply::error(StatusCode::BAD_GATEWAY, "PLUGIN_FAILED", &why),
+        CallError::Rejected(rejection) => {
+            let (status, code) = match rejection {
+                Rejection::BadRequest(_) => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+                Rejection::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+                Rejection::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+                Rejection::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
+            };
+            reply::error(status, code, &why)
+        }
+    }
+}
