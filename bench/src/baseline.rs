@@ -5,13 +5,15 @@
 
 use crate::child::{Folder, Server, free_address};
 use crate::client::{Client, find};
+use crate::feed::greet;
 use crate::frame;
 use crate::publisher::content_length;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use parking_lot::Mutex;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 type Clients = Arc<Mutex<Vec<TcpStream>>>;
@@ -55,16 +57,7 @@ pub fn serve(clients: SocketAddr, admin: SocketAddr, payload: usize) -> Result<(
 /// The handshake, the greeting and the subscription, so that a client sees the same as at the gateway.
 fn welcome(mut stream: TcpStream, open: &Clients) -> Result<()> {
     stream.set_nodelay(true)?;
-    let request = read_until(&mut stream, |bytes| Ok(find(bytes, b"\r\n\r\n").is_some()))?;
-    let head = String::from_utf8(request)?;
-    let lines = head.lines().filter_map(|line| line.split_once(": "));
-    let key = lines.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
-    let key = key.map(|(_, value)| value).next().context("no key")?;
-    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-    );
-    stream.write_all(answer.as_bytes())?;
+    greet(&stream)?;
     stream.write_all(&frame::from_server(frame::TEXT, br#"{"type":"welcome"}"#))?;
     let open = Arc::clone(open);
     // The subscription is awaited aside, for a client may never send one.
@@ -76,9 +69,7 @@ fn welcome(mut stream: TcpStream, open: &Clients) -> Result<()> {
                 frame::TEXT,
                 br#"{"type":"subscribed","id":1}"#,
             ))?;
-            open.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(stream);
+            open.lock().push(stream);
             Ok(())
         })?;
     Ok(())
@@ -115,7 +106,6 @@ fn fan_out(mut stream: TcpStream, open: &Clients, payload: usize) -> Result<()> 
             let frame = frame::from_server(frame::TEXT, &text);
             // A client that is gone is forgotten; the loop is otherwise bare.
             open.lock()
-                .unwrap_or_else(PoisonError::into_inner)
                 .retain_mut(|client| client.write_all(&frame).is_ok());
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"seq\":1}")?;
             used = end + 4 + length;

@@ -84,7 +84,7 @@ impl Server {
                     self.printed()
                 );
             }
-            std::thread::sleep(Duration::from_millis(1));
+            os::pause(Duration::from_millis(1));
         }
     }
 

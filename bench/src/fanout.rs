@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::gateway::Setup;
 use crate::load::{Load, Pace, Stretch};
 use crate::plan::Plan;
-use crate::publisher::{PADDING_KEY, Publisher, TOPIC};
+use crate::publisher::{PADDING_KEY, Publish, Publisher, TOPIC};
 use crate::report::{Report, median};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -135,18 +135,16 @@ fn arrived_bytes(server: &Server, padding: usize) -> Result<usize> {
 
 fn measure(plan: &Plan, subject: Subject, pace: Pace, size: Size) -> Result<Round> {
     let (server, _folder) = start(plan, subject, size)?;
-    let lone = Load::new(&server, Vec::new(), size.padding)?.stretch(
-        &server,
-        Pace::PerSecond(plan.rate),
-        plan.stretch / 4,
-    )?;
+    let publisher = Publisher::connect(server.admin, size.padding)?;
+    let pace_alone = Pace::PerSecond(plan.rate);
+    let lone = Load::new(Vec::new(), publisher)?.stretch(&server, pace_alone, plan.stretch / 4)?;
     let mut clients = Vec::with_capacity(plan.subscribers);
     for number in 0..plan.subscribers {
         let mut client = Client::connect(server.clients, number)?;
         client.subscribe(&[TOPIC.to_owned()], false)?;
         clients.push(client);
     }
-    let mut load = Load::new(&server, clients, size.padding)?;
+    let mut load = Load::new(clients, Publisher::connect(server.admin, size.padding)?)?;
     load.stretch(&server, pace, Duration::from_millis(500))?;
     let stretch = load.stretch(&server, pace, plan.stretch)?;
     Ok(Round {

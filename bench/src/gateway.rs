@@ -100,14 +100,6 @@ filter = "warn"
     }
 }
 
-/// Asks the admin API.
-///
-/// # Errors
-/// When it does not answer with a 2xx.
-pub fn get(admin: SocketAddr, path: &str) -> Result<Vec<u8>> {
-    ask(admin, "GET", path)
-}
-
 /// The admin API's answer as JSON.
 ///
 /// # Errors
@@ -116,27 +108,23 @@ pub fn get_json(admin: SocketAddr, path: &str) -> Result<Value> {
     Ok(serde_json::from_slice(&get(admin, path)?)?)
 }
 
-/// Tells the admin API to do something, without a body.
+/// Asks the admin API.
 ///
 /// # Errors
-/// As [`get`].
-pub fn post(admin: SocketAddr, path: &str) -> Result<Vec<u8>> {
-    ask(admin, "POST", path)
-}
-
-fn ask(admin: SocketAddr, method: &str, path: &str) -> Result<Vec<u8>> {
+/// When it does not answer with a 2xx.
+pub fn get(admin: SocketAddr, path: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(admin)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {admin}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {admin}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     )?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let answer = Answer::first(&bytes)?.context("half an answer")?;
     let text = &bytes[..answer.size];
     if !(200..300).contains(&answer.status) {
-        bail!("{method} {path}: {}", String::from_utf8_lossy(text));
+        bail!("GET {path}: {}", String::from_utf8_lossy(text));
     }
     let body = crate::client::find(text, b"\r\n\r\n").map_or(0, |at| at + 4);
     Ok(text[body..].to_vec())

@@ -47,11 +47,6 @@ impl Histogram {
     pub fn largest(&self) -> u64 {
         self.largest
     }
-
-    /// How many values there are.
-    pub fn count(&self) -> u64 {
-        self.total
-    }
 }
 
 fn slot(value: u64) -> usize {
@@ -94,7 +89,6 @@ mod tests {
                 "{share}: {found}"
             );
         }
-        assert_eq!(histogram.count(), 1000);
         assert_eq!(histogram.largest(), 1000);
         assert_eq!(Histogram::default().quantile(0.5), 0);
     }

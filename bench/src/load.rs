@@ -1,11 +1,12 @@
 //! One measured stretch: publish at a pace, read all that the clients get, account for every event.
 
 use crate::child::Server;
+use crate::client::Client;
 use crate::client::find;
 use crate::histogram::Histogram;
 use crate::os;
 use crate::poll::Poll;
-use crate::publisher::{CLOCK_OFFSET_US, FIRST, Publisher};
+use crate::publisher::{CLOCK_OFFSET_US, FIRST, Publish};
 use crate::swarm::Swarm;
 use anyhow::{Result, bail};
 use std::time::Duration;
@@ -14,6 +15,8 @@ use std::time::Duration;
 const PUBLISHER: u64 = u64::MAX - 1;
 /// How long the last events may take to arrive before they count as lost.
 const LINGER_NS: u64 = 3_000_000_000;
+/// How often a stretch looks whether it is to end.
+const ASK_NS: u64 = 10_000_000;
 
 /// How fast is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub struct Stretch {
 pub struct Load {
     poll: Poll,
     swarm: Swarm,
-    publisher: Publisher,
+    publisher: Box<dyn Publish>,
     origin_ns: u64,
     next: u64,
     ledger: Ledger,
@@ -77,18 +80,13 @@ struct Ledger {
 }
 
 impl Load {
-    /// Takes over the clients of a server and connects the publisher.
+    /// Takes over clients and the publisher.
     ///
     /// # Errors
-    /// When the admin API is not there.
-    pub fn new(
-        server: &Server,
-        clients: Vec<crate::client::Client>,
-        padding: usize,
-    ) -> Result<Self> {
+    /// When the system has no descriptors left.
+    pub fn new(clients: Vec<Client>, publisher: impl Publish + 'static) -> Result<Self> {
         let poll = Poll::new()?;
         let swarm = Swarm::new(clients, &poll)?;
-        let publisher = Publisher::connect(server.admin, padding)?;
         poll.add(publisher.stream(), PUBLISHER)?;
         let origin_ns = os::monotonic_ns();
         let ledger = Ledger {
@@ -104,7 +102,7 @@ impl Load {
         Ok(Self {
             poll,
             swarm,
-            publisher,
+            publisher: Box::new(publisher),
             origin_ns,
             next: FIRST,
             ledger,
@@ -116,17 +114,30 @@ impl Load {
     /// # Errors
     /// When the server closes a connection or refuses a publication.
     pub fn stretch(&mut self, server: &Server, pace: Pace, lasts: Duration) -> Result<Stretch> {
+        let end = os::monotonic_ns() + u64::try_from(lasts.as_nanos())?;
+        self.stretch_while(server, pace, |now| now < end)
+    }
+
+    /// The same, for as long as `on` says at least every 10 ms.
+    ///
+    /// # Errors
+    /// As [`Load::stretch`].
+    pub fn stretch_while(
+        &mut self,
+        server: &Server,
+        pace: Pace,
+        on: impl Fn(u64) -> bool,
+    ) -> Result<Stretch> {
         self.ledger.begin(self.next);
         let cpu = (server.cpu_ns()?, os::process_cpu_ns(std::process::id())?);
         let start = os::monotonic_ns();
-        let end = start + u64::try_from(lasts.as_nanos())?;
         loop {
             let now = os::monotonic_ns();
-            if now >= end {
+            if !on(now) {
                 break;
             }
             let wake = self.publish_due(pace, start, now)?;
-            self.poll.wake_at(wake.min(end))?;
+            self.poll.wake_at(wake.min(now + ASK_NS))?;
             self.turn()?;
         }
         self.drain()?;
@@ -260,7 +271,7 @@ impl Ledger {
 }
 
 /// The number at the beginning of a text, and what follows it.
-fn digits(text: &[u8]) -> (u64, &[u8]) {
+pub fn digits(text: &[u8]) -> (u64, &[u8]) {
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let number = text[..count]
         .iter()

@@ -6,10 +6,20 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 /// Nanoseconds of CLOCK_MONOTONIC: the same in every process of this machine.
 pub fn monotonic_ns() -> u64 {
     read_clock(libc::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC always exists")
+}
+
+/// Lets time pass: between two looks at another process, which tells nobody when it is done.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no executor runs here, and what is waited for has no event"
+)]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Processor time that all threads of a process have used, in nanoseconds, ended threads included.

@@ -50,13 +50,6 @@ impl Poll {
         self.control(libc::EPOLL_CTL_ADD, socket.as_raw_fd(), &mut event)
     }
 
-    /// Stops watching a socket.
-    pub fn remove(&self, socket: &impl AsRawFd) {
-        let mut event = libc::epoll_event { events: 0, u64: 0 };
-        // A socket that is not watched any more is what was asked for.
-        let _ = self.control(libc::EPOLL_CTL_DEL, socket.as_raw_fd(), &mut event);
-    }
-
     fn control(&self, what: i32, fd: RawFd, event: &mut libc::epoll_event) -> io::Result<()> {
         // SAFETY: the event is a live local; the kernel copies it.
         let code = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), what, fd, event) };

@@ -1,4 +1,4 @@
-//! Publishes over the admin API: one connection, kept alive, requests pipelined.
+//! Where the load's events go in: over the admin API on one connection, kept alive, requests pipelined.
 
 use crate::client::find;
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,29 @@ pub const TOPIC: &str = "b";
 pub const FIRST: u64 = 100_000;
 /// What is added to the time stamps: all have as many digits, for 15 minutes.
 pub const CLOCK_OFFSET_US: u64 = 100_000_000;
+
+/// A way into the gateway, over a socket that never blocks.
+pub trait Publish {
+    /// The socket, to be watched.
+    fn stream(&self) -> &TcpStream;
+    /// How many publications were accepted, as far as that is told.
+    fn accepted(&self) -> u64;
+    /// Publishes event `n`, sent at `micros` of the run.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    fn publish(&mut self, n: u64, micros: u64) -> Result<()>;
+    /// Writes what the socket takes.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    fn flush(&mut self) -> Result<()>;
+    /// Reads what has come back.
+    ///
+    /// # Errors
+    /// When a publication was refused (with the reason), or the connection is gone.
+    fn read_answers(&mut self) -> Result<()>;
+}
 
 /// A connection to the admin API that publishes without waiting for the answers.
 pub struct Publisher {
@@ -45,22 +68,18 @@ impl Publisher {
             accepted: 0,
         })
     }
+}
 
-    /// The socket, to be watched.
-    pub fn stream(&self) -> &TcpStream {
+impl Publish for Publisher {
+    fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// How many publications the server has accepted.
-    pub fn accepted(&self) -> u64 {
+    fn accepted(&self) -> u64 {
         self.accepted
     }
 
-    /// Publishes event `n`, sent at `micros` of the run.
-    ///
-    /// # Errors
-    /// When the connection is gone.
-    pub fn publish(&mut self, n: u64, micros: u64) -> Result<()> {
+    fn publish(&mut self, n: u64, micros: u64) -> Result<()> {
         let mut data = format!("{{\"n\":{n},\"t\":{}", CLOCK_OFFSET_US + micros);
         if let Some(fill) = self.padding.checked_sub(PADDING_KEY) {
             data.push_str(",\"p\":\"");
@@ -77,11 +96,7 @@ impl Publisher {
         self.flush()
     }
 
-    /// Writes what the socket takes.
-    ///
-    /// # Errors
-    /// When the connection is gone.
-    pub fn flush(&mut self) -> Result<()> {
+    fn flush(&mut self) -> Result<()> {
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
                 Ok(count) => drop(self.unsent.drain(..count)),
@@ -92,11 +107,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Reads the answers that have come.
-    ///
-    /// # Errors
-    /// When a publication was refused (with the server's reason), or the connection is gone.
-    pub fn read_answers(&mut self) -> Result<()> {
+    fn read_answers(&mut self) -> Result<()> {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => bail!("the admin API ended the connection"),

@@ -83,13 +83,6 @@ impl Swarm {
         }
         Ok(ready)
     }
-
-    /// Stops watching all, so that the poll can serve others.
-    pub fn leave(self, poll: &Poll) {
-        for member in &self.members {
-            poll.remove(&member.stream);
-        }
-    }
 }
 
 impl Member {
