@@ -157,11 +157,11 @@ fn systems(source: &Source) -> Vec<String> {
             .iter()
             .find(|system| word.to_lowercase().contains(**system))
     };
-    let core = source
-        .path
-        .starts_with("gateway/src/")
-        .then(|| words(source))
-        .unwrap_or_default();
+    let core = if source.path.starts_with("gateway/src/") {
+        words(source)
+    } else {
+        Vec::new()
+    };
     let found = core
         .into_iter()
         .filter_map(|(word, line)| named(&word).map(|system| (system, line)));
