@@ -4,16 +4,34 @@
 //! batches of events from the bus (full: publishers wait) and commands from its connections (full: the connection
 //! waits, so its client's TCP window closes).
 
+pub mod command;
+mod figures;
+pub mod index;
+mod lane;
+mod member;
+mod outbox;
 mod report;
+mod schedule;
+mod status;
+mod wake;
+mod worker;
 
+pub use command::{Begun, Closing, Number, Registration, Subscription};
 pub use report::Report;
+pub use status::Status;
 
 use crate::config;
 use crate::event::Event;
 use bytes::Bytes;
+use command::Command;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+use worker::Worker;
+
+/// Commands that wait for one shard before its connections wait.
+const COMMAND_QUEUE: usize = 1024;
 
 /// What reaches every shard, in the same order at each.
 #[derive(Clone)]
@@ -61,15 +79,30 @@ pub struct Shards(Arc<Inner>);
 
 struct Inner {
     shards: Box<[Entrance]>,
-    next: AtomicUsize,
+    next: AtomicU64,
+    population: Arc<Population>,
 }
 
 struct Entrance {
     batches: mpsc::Sender<Batch>,
+    commands: mpsc::Sender<Command>,
+}
+
+/// What all shards and connections know together.
+pub struct Population {
+    started: Instant,
+    connections: AtomicUsize,
 }
 
 /// Room for one batch at every shard.
 pub struct Room<'a>(Vec<mpsc::Permit<'a, Batch>>);
+
+/// A connection's way to its shard. Everything that goes this way keeps its order.
+#[derive(Clone)]
+pub struct Link {
+    number: Number,
+    commands: mpsc::Sender<Command>,
+}
 
 impl Shards {
     /// Starts one shard task per core, or as many as the configuration says. Must be called inside a runtime.
@@ -79,16 +112,23 @@ impl Shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
+        let population = Arc::new(Population {
+            started: Instant::now(),
+            connections: AtomicUsize::new(0),
+        });
         let shards = (0..count)
             .map(|_| {
-                let (batches, mut receiver) = mpsc::channel(settings.shard_queue.max(1));
-                tokio::spawn(async move { while receiver.recv().await.is_some() {} });
-                Entrance { batches }
+                let (batches, arriving) = mpsc::channel(settings.shard_queue.max(1));
+                let (commands, asking) = mpsc::channel(COMMAND_QUEUE);
+                let worker = Worker::new(settings.clone(), population.clone());
+                tokio::spawn(worker.run(arriving, asking));
+                Entrance { batches, commands }
             })
             .collect();
         Self(Arc::new(Inner {
             shards,
-            next: AtomicUsize::new(0),
+            next: AtomicU64::new(0),
+            population,
         }))
     }
 
@@ -98,22 +138,139 @@ impl Shards {
         self.0.shards.len()
     }
 
+    /// What all shards and connections know together.
+    #[must_use]
+    pub fn population(&self) -> &Arc<Population> {
+        &self.0.population
+    }
+
+    /// A way to a shard for a new connection; shards are taken in turn.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let shard = usize::try_from(number).unwrap_or(0) % self.count();
+        Link {
+            number: Number(number),
+            commands: self.0.shards[shard].commands.clone(),
+        }
+    }
+
     /// Waits for room at every shard. All take it in the same order, so two that wait never wait for each other.
     /// `None`: the shards are gone.
-    pub(crate) async fn reserve(&self) -> Option<Room<'_>> {
+    pub async fn reserve(&self) -> Option<Room<'_>> {
         let mut permits = Vec::with_capacity(self.count());
         for shard in &self.0.shards {
             permits.push(shard.batches.reserve().await.ok()?);
         }
         Some(Room(permits))
     }
+
+    /// Takes a new configuration.
+    pub async fn apply(&self, settings: &config::Connections) {
+        self.tell(|| Command::Apply(Box::new(settings.clone())))
+            .await;
+    }
+
+    /// Closes every connection: the native ones with the first, the others with the second.
+    pub async fn close_all(&self, native: Closing, other: Closing) {
+        let closings = (native, other);
+        self.tell(|| Command::CloseAll(Box::new(closings.clone())))
+            .await;
+    }
+
+    /// Cuts every connection off.
+    pub async fn abort_all(&self) {
+        self.tell(|| Command::Abort).await;
+    }
+
+    async fn tell(&self, command: impl Fn() -> Command) {
+        for shard in &self.0.shards {
+            let _stopping = shard.commands.send(command()).await;
+        }
+    }
+}
+
+impl Population {
+    /// Open connections, of all dialects.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Counts a new connection, unless there are as many as there may be.
+    #[must_use]
+    pub fn try_add(&self, limit: usize) -> bool {
+        let add = |count| (count < limit).then_some(count + 1);
+        let counted = self
+            .connections
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        counted.is_ok()
+    }
+
+    /// Counts one that has ended.
+    pub fn remove(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Milliseconds since the shards started.
+    #[must_use]
+    pub fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Room<'_> {
     /// Hands a batch to every shard; never waits.
-    pub(crate) fn send(self, batch: &Batch) {
+    pub fn send(self, batch: &Batch) {
         for permit in self.0 {
             permit.send(batch.clone());
         }
     }
 }
+
+impl Link {
+    /// The connection's number.
+    #[must_use]
+    pub fn number(&self) -> Number {
+        self.number
+    }
+
+    /// Has the shard take the connection over.
+    pub async fn register(&self, registration: Registration) {
+        self.send(Command::Register(Box::new(registration))).await;
+    }
+
+    /// Sends a control frame.
+    pub async fn control(&self, frame: Bytes) {
+        self.send(Command::Control(self.number, frame)).await;
+    }
+
+    /// Begins a subscription.
+    pub async fn subscribe(&self, subscription: Subscription) {
+        self.send(Command::Subscribe(self.number, Box::new(subscription)))
+            .await;
+    }
+
+    /// Ends a subscription.
+    pub async fn unsubscribe(&self, id: u64) {
+        self.send(Command::Unsubscribe(self.number, id)).await;
+    }
+
+    /// Closes the connection.
+    pub async fn close(&self, closing: Closing) {
+        self.send(Command::Close(self.number, closing)).await;
+    }
+
+    /// Says that the reader has ended, so the shard lets the connection go.
+    pub async fn gone(&self) {
+        self.send(Command::Gone(self.number)).await;
+    }
+
+    /// A shard ends only with the gateway, so what can't be sent needs no answer.
+    async fn send(&self, command: Command) {
+        let _stopping = self.commands.send(command).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

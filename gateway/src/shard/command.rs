@@ -1,0 +1,109 @@
+//! What a connection, or the gateway, asks of a shard.
+
+use super::{Lane, Opening, Status};
+use crate::auth::Identity;
+use crate::config;
+use crate::event::Filter;
+use crate::protocol::CloseCode;
+use crate::protocol::request::Policy;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// A connection, unique while the gateway runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Number(pub u64);
+
+/// A connection that a shard takes over.
+pub struct Registration {
+    /// Its number.
+    pub number: Number,
+    /// Its socket; the shard writes, the connection's task reads.
+    pub socket: Arc<TcpStream>,
+    /// The bytes that it gets.
+    pub lane: Lane,
+    /// Its id, for audiences.
+    pub client_id: Arc<str>,
+    /// Who it is.
+    pub identity: Option<Arc<Identity>>,
+    /// Its figures.
+    pub status: Arc<Status>,
+    /// What it is told first.
+    pub greeting: Option<Bytes>,
+}
+
+/// A subscription that a shard begins.
+pub struct Subscription {
+    /// Its number, unique within the connection; one in use is replaced.
+    pub id: u64,
+    /// What for.
+    pub filter: Filter,
+    /// What a slow client misses.
+    pub policy: Policy,
+    /// Where it begins, if not at the last event that the shard handled.
+    pub opening: Option<Opening>,
+    /// Makes the answer, which goes out before the first event.
+    pub answer: Option<Answer>,
+}
+
+/// What became of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// Events after this number follow.
+    pub seq: u64,
+    /// How many retained events come first.
+    pub replayed: usize,
+}
+
+/// Makes the answer to a subscription.
+pub type Answer = Box<dyn FnOnce(Begun) -> Bytes + Send>;
+
+/// Why and how a connection is closed.
+#[derive(Debug, Clone)]
+pub struct Closing {
+    /// The code, for metrics.
+    pub code: u16,
+    /// Last words: a `disconnect` (native), a close frame.
+    pub frames: Vec<Bytes>,
+    /// Without the events that wait.
+    pub at_once: bool,
+}
+
+impl Closing {
+    /// The server's own closing of a native connection, told with a `disconnect`.
+    #[must_use]
+    pub fn by_server(code: CloseCode, native: bool) -> Self {
+        use crate::protocol::{frame, push};
+        let told = native.then(|| push::disconnect(code, code.reconnect()));
+        let close = frame::close(code.number(), code.reason());
+        Self {
+            code: code.number(),
+            frames: told.into_iter().chain([close]).collect(),
+            at_once: true,
+        }
+    }
+}
+
+/// What a connection, or the gateway, asks of a shard.
+pub enum Command {
+    /// Take over a connection.
+    Register(Box<Registration>),
+    /// Send a control frame.
+    Control(Number, Bytes),
+    /// Begin a subscription.
+    Subscribe(Number, Box<Subscription>),
+    /// End one.
+    Unsubscribe(Number, u64),
+    /// The connection is someone from now on.
+    Identify(Number, Option<Arc<Identity>>),
+    /// Close it.
+    Close(Number, Closing),
+    /// Its reader has ended: let it go.
+    Gone(Number),
+    /// Take a new configuration.
+    Apply(Box<config::Connections>),
+    /// Close all: the native ones with the first, the others with the second.
+    CloseAll(Box<(Closing, Closing)>),
+    /// Cut off all.
+    Abort,
+}

@@ -1,0 +1,222 @@
+//! One connection, as its shard holds it.
+
+use super::command::{Closing, Number, Registration};
+use super::index::Key;
+use super::lane::{Bounds, Payload};
+use super::outbox::{Flushed, Outbox, Written};
+use super::wake::Writable;
+use super::{Lane, Status};
+use crate::auth::Identity;
+use crate::event::Event;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// A connection.
+pub(super) struct Member {
+    pub(super) number: Number,
+    pub(super) lane: Lane,
+    pub(super) status: Arc<Status>,
+    pub(super) subscriptions: Vec<(u64, Key)>,
+    pub(super) identity: Option<Arc<Identity>>,
+    /// Whether it is in the shard's list of those to be written.
+    pub(super) touched: bool,
+    client_id: Arc<str>,
+    socket: Arc<TcpStream>,
+    outbox: Outbox,
+    /// The last event that was put in the outbox: an event is delivered once, however many subscriptions match it.
+    last_seq: u64,
+    /// Since when a control frame waits that could not be written.
+    control_since: Option<Instant>,
+    phase: Phase,
+}
+
+/// How far its end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The last words wait; it is cut off at that time.
+    Closing(Instant),
+    /// The last words are written and our side is shut; the client's end is waited for until that time.
+    Closed(Instant),
+    /// Cut off.
+    Broken,
+}
+
+/// What a member asks of its shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Nothing.
+    None,
+    /// The control lane is full: close it as a slow consumer.
+    TooSlow,
+}
+
+impl Member {
+    pub(super) fn new(registration: Registration) -> Self {
+        let mut outbox = Outbox::default();
+        if let Some(greeting) = registration.greeting {
+            let _empty = outbox.control(greeting);
+        }
+        Self {
+            number: registration.number,
+            lane: registration.lane,
+            status: registration.status,
+            subscriptions: Vec::new(),
+            identity: registration.identity,
+            touched: false,
+            client_id: registration.client_id,
+            socket: registration.socket,
+            outbox,
+            last_seq: 0,
+            control_since: None,
+            phase: Phase::Open,
+        }
+    }
+
+    /// Puts an event in the outbox, unless it is there already or not for this client. `None`: it was not put there;
+    /// else how many others were dropped for it.
+    pub(super) fn deliver(
+        &mut self,
+        payload: &Payload,
+        latest: bool,
+        bounds: Bounds,
+    ) -> Option<u64> {
+        let event = payload.event();
+        if self.last_seq == event.seq || self.phase != Phase::Open || !self.may_see(event) {
+            return None;
+        }
+        self.last_seq = event.seq;
+        let dropped = self.outbox.event(payload.clone(), latest, bounds);
+        if dropped > 0 {
+            self.status.add_dropped(dropped);
+        }
+        Some(dropped)
+    }
+
+    /// Puts a control frame in the outbox.
+    pub(super) fn control(&mut self, frame: Bytes) -> Wish {
+        if self.phase == Phase::Open && !self.outbox.control(frame) {
+            return Wish::TooSlow;
+        }
+        Wish::None
+    }
+
+    /// How many of these events the client may see.
+    pub(super) fn visible(&self, events: &[Arc<Event>]) -> usize {
+        events.iter().filter(|event| self.may_see(event)).count()
+    }
+
+    /// Puts retained state in the outbox.
+    pub(super) fn replay(&mut self, mut events: Vec<Arc<Event>>) {
+        events.retain(|event| self.may_see(event));
+        self.outbox.replay(events);
+    }
+
+    /// Begins to close. Whether it was open.
+    pub(super) fn close(&mut self, closing: Closing, grace: Duration) -> bool {
+        if self.phase != Phase::Open {
+            return false;
+        }
+        self.outbox.farewell(closing.frames, closing.at_once);
+        self.phase = Phase::Closing(Instant::now() + grace);
+        true
+    }
+
+    /// Cuts the connection off: what was not written is lost, and the peer gets a reset. The reader sees the end.
+    pub(super) fn abort(&mut self) {
+        if self.phase != Phase::Broken {
+            self.phase = Phase::Broken;
+            let socket = socket2::SockRef::from(&*self.socket);
+            let _gone = socket.set_linger(Some(Duration::ZERO));
+            let _gone = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Whether the outbox should be written before more is added.
+    pub(super) fn should_flush(&self, bounds: Bounds) -> bool {
+        self.outbox.is_half_full(bounds)
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    pub(super) fn flush(
+        &mut self,
+        slot: u32,
+        staging: &mut VecDeque<Bytes>,
+        writable: &Arc<Writable>,
+        written: &mut Written,
+    ) {
+        if matches!(self.phase, Phase::Broken | Phase::Closed(_)) {
+            return;
+        }
+        let native = self.lane == Lane::NATIVE;
+        let before = written.frames;
+        loop {
+            match self.outbox.flush(&self.socket, staging, native, written) {
+                Flushed::Empty => self.written_out(),
+                Flushed::Broken => self.abort(),
+                Flushed::Blocked => {
+                    let waker = writable.waker(slot);
+                    let mut context = Context::from_waker(&waker);
+                    if self.socket.poll_write_ready(&mut context).is_ready() {
+                        continue;
+                    }
+                    if self.outbox.control_waits() && self.control_since.is_none() {
+                        self.control_since = Some(Instant::now());
+                    }
+                }
+            }
+            break;
+        }
+        if written.frames > before {
+            self.status.add_sent(written.frames - before);
+            if self.control_since.is_some() {
+                let waits = self.outbox.control_waits();
+                self.control_since = waits.then(Instant::now);
+            }
+        }
+        self.status.set_queued(self.outbox.queued());
+    }
+
+    /// What is due at a tick: the end of a wait. Whether the client must be closed for it.
+    pub(super) fn overdue(&mut self, now: Instant, write_timeout: Duration) -> bool {
+        match self.phase {
+            Phase::Open => self
+                .control_since
+                .is_some_and(|since| now.duration_since(since) >= write_timeout),
+            Phase::Closing(until) | Phase::Closed(until) => {
+                if now >= until {
+                    self.abort();
+                }
+                false
+            }
+            Phase::Broken => false,
+        }
+    }
+
+    /// Whether it is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    fn written_out(&mut self) {
+        self.control_since = None;
+        if let Phase::Closing(until) = self.phase {
+            let _gone = socket2::SockRef::from(&*self.socket).shutdown(Shutdown::Write);
+            self.phase = Phase::Closed(until);
+        }
+    }
+
+    fn may_see(&self, event: &Event) -> bool {
+        let audience = &event.draft.audience;
+        audience.is_empty()
+            || audience
+                .iter()
+                .any(|one| one.includes(&self.client_id, self.identity.as_deref()))
+    }
+}

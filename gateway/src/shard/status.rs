@@ -1,0 +1,86 @@
+//! What a connection's reader and its shard tell each other and the admin API about it, without a lock.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// The figures of one connection.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// When something was last read, in milliseconds since the shards started. Written by the reader.
+    last_read: AtomicU64,
+    /// Messages read. Written by the reader.
+    received: AtomicU64,
+    /// Events that wait. Written by the shard.
+    queued: AtomicU32,
+    /// Events dropped. Written by the shard.
+    dropped: AtomicU64,
+    /// Frames written. Written by the shard.
+    sent: AtomicU64,
+    /// Subscriptions. Written by the shard.
+    subscriptions: AtomicU32,
+}
+
+impl Status {
+    /// Notes that something was read.
+    pub fn read_at(&self, millis: u64) {
+        self.last_read.store(millis, Relaxed);
+    }
+
+    /// When something was last read, in milliseconds since the shards started.
+    #[must_use]
+    pub fn last_read(&self) -> u64 {
+        self.last_read.load(Relaxed)
+    }
+
+    /// Notes messages that were read.
+    pub fn add_received(&self, messages: u64) {
+        self.received.store(self.received() + messages, Relaxed);
+    }
+
+    /// Messages read.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    pub(super) fn set_queued(&self, events: usize) {
+        self.queued
+            .store(u32::try_from(events).unwrap_or(u32::MAX), Relaxed);
+    }
+
+    /// Events that wait.
+    #[must_use]
+    pub fn queued(&self) -> u32 {
+        self.queued.load(Relaxed)
+    }
+
+    pub(super) fn add_dropped(&self, events: u64) {
+        self.dropped.store(self.dropped() + events, Relaxed);
+    }
+
+    /// Events dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    pub(super) fn add_sent(&self, frames: u64) {
+        self.sent.store(self.sent() + frames, Relaxed);
+    }
+
+    /// Frames written.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    pub(super) fn set_subscriptions(&self, count: usize) {
+        self.subscriptions
+            .store(u32::try_from(count).unwrap_or(u32::MAX), Relaxed);
+    }
+
+    /// Subscriptions.
+    #[must_use]
+    pub fn subscriptions(&self) -> u32 {
+        self.subscriptions.load(Relaxed)
+    }
+}
