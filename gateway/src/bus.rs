@@ -18,7 +18,7 @@ use crate::event::{Draft, Event, Filter, InstanceName, Timestamp};
 use crate::shard::{Batch, Opened, Opening, Report, Room, Shards};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use parking_lot::Mutex;
-use retained::{Clears, Retained};
+use retained::{Effect, Retained};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tap::Taps;
@@ -160,10 +160,9 @@ impl Bus {
         if drafts.is_empty() {
             return Ok(self.position().seq);
         }
-        if let Err(refused) = self.check(source, &drafts) {
+        let effects = self.check(source, &drafts).inspect_err(|_| {
             figures.refused.increment(drafts.len() as u64);
-            return Err(refused);
-        }
+        })?;
         let room = match tokio::time::timeout(MAX_WAIT, self.0.shards.reserve()).await {
             Ok(Some(room)) => room,
             Ok(None) => return Err(PublishError::Closed),
@@ -173,38 +172,48 @@ impl Bus {
             }
         };
         figures.accepted.increment(drafts.len() as u64);
-        let seq = self.commit(source, drafts, room, report);
+        let seq = self.commit(source, drafts.into_iter().zip(effects), room, report);
         figures.seconds.record(begun.elapsed());
         Ok(seq)
     }
 
-    fn check(&self, source: &InstanceName, drafts: &[Draft]) -> Result<(), PublishError> {
-        for (index, draft) in drafts.iter().enumerate() {
-            let reserved = draft.kind.is_reserved()
-                || draft.topic.as_str().split('/').next() == Some("gateway");
-            if reserved && !source.is_gateway() {
-                return Err(PublishError::Reserved { index });
-            }
-            if draft.data.get().len() > MAX_EVENT_BYTES {
-                let limit = MAX_EVENT_BYTES;
-                return Err(PublishError::TooLarge { index, limit });
-            }
-            if Clears::of(draft) != Clears::ByNull {
-                let checked = self.0.schemas.check(&draft.kind, &draft.data);
-                checked.map_err(|invalid| PublishError::Invalid {
-                    index,
-                    reason: invalid.0,
-                })?;
-            }
+    /// What each draft does to retained state, if all fit.
+    fn check(&self, source: &InstanceName, drafts: &[Draft]) -> Result<Vec<Effect>, PublishError> {
+        let check = |(index, draft)| self.check_one(source, index, draft);
+        drafts.iter().enumerate().map(check).collect()
+    }
+
+    fn check_one(
+        &self,
+        source: &InstanceName,
+        index: usize,
+        draft: &Draft,
+    ) -> Result<Effect, PublishError> {
+        let top_level = draft.topic.as_str().split('/').next();
+        let reserved = draft.kind.is_reserved() || top_level == Some("gateway");
+        if reserved && !source.is_gateway() {
+            return Err(PublishError::Reserved { index });
         }
-        Ok(())
+        if draft.data.get().len() > MAX_EVENT_BYTES {
+            let limit = MAX_EVENT_BYTES;
+            return Err(PublishError::TooLarge { index, limit });
+        }
+        let effect = Effect::of(draft, self.0.schemas.retention(&draft.kind));
+        if effect != Effect::Null {
+            let checked = self.0.schemas.check(&draft.kind, &draft.data);
+            checked.map_err(|invalid| PublishError::Invalid {
+                index,
+                reason: invalid.0,
+            })?;
+        }
+        Ok(effect)
     }
 
     /// Numbers the drafts and hands them over. The room is taken already, so nothing in here waits.
     fn commit(
         &self,
         source: &InstanceName,
-        drafts: Vec<Draft>,
+        drafts: impl Iterator<Item = (Draft, Effect)>,
         room: Room<'_>,
         report: Option<Report>,
     ) -> u64 {
@@ -212,8 +221,7 @@ impl Bus {
         let mut core = self.0.core.lock();
         let core = &mut *core;
         let events: Arc<[Arc<Event>]> = drafts
-            .into_iter()
-            .map(|draft| {
+            .map(|(draft, effect)| {
                 core.seq += 1;
                 let event = Arc::new(Event {
                     seq: core.seq,
@@ -222,7 +230,7 @@ impl Bus {
                     draft,
                     native: OnceLock::new(),
                 });
-                core.retained.keep(&event);
+                core.retained.apply(&event, effect);
                 event
             })
             .collect();

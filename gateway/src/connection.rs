@@ -1,60 +1,186 @@
 //! Connections: from a request that asks for WebSocket to the last byte.
+//!
+//! `handshake` → `open` (the bare socket is taken out of hyper) → `reader` (frames, `decoder`) → `session` (limits,
+//! then the dialect) → answers through the link to the shard, which writes.
 
+pub mod decoder;
+mod handshake;
+mod open;
+mod rate;
+pub mod reader;
 mod registry;
+mod session;
+mod utf8;
 
-pub use registry::Registry;
+pub use registry::{Listed, Registry};
 
 use crate::bus::Bus;
+use crate::commands::Backend;
 use crate::config::{self, DialectName};
+use crate::dialects::encoder::Encoders;
 use crate::plugins::PluginHost;
-use crate::protocol::{CloseCode, ReconnectAdvice};
-use crate::shard::Shards;
+use crate::protocol::{CloseCode, ReconnectAdvice, frame, push};
+use crate::shard::{Closing, Population, Shards};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
+use handshake::Refused;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming};
+use metrics::{Counter, Gauge, counter, gauge};
+use open::Opening;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The type of I/O that a listener must serve with hyper (`http1::Builder::serve_connection(Io, …).with_upgrades()`),
 /// so that the bare socket can be had back after the upgrade.
 pub type Io = hyper_util::rt::TokioIo<tokio::net::TcpStream>;
 
+/// How long connections that were cut off may take to end.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
 /// Where requests become connections. Cheap to clone.
 #[derive(Clone)]
-pub struct Connections {
+pub struct Connections(Arc<Inner>);
+
+struct Inner {
     registry: Arc<Registry>,
+    shards: Shards,
+    backend: Arc<Backend>,
+    encoders: Encoders,
+    draining: AtomicBool,
+    received: Counter,
+    open: Gauge,
+}
+
+/// A connection that counts, until it is dropped.
+struct Counted {
+    population: Arc<Population>,
+    open: Gauge,
 }
 
 impl Connections {
     /// Connections of all dialects, over these shards.
     #[must_use]
     pub fn new(
-        _settings: config::Connections,
+        settings: config::Connections,
         registry: Arc<Registry>,
-        _bus: Bus,
-        _shards: Shards,
-        _plugins: PluginHost,
+        bus: Bus,
+        shards: Shards,
+        plugins: PluginHost,
     ) -> Self {
-        Self { registry }
+        let backend = Arc::new(Backend {
+            bus,
+            plugins,
+            settings: ArcSwap::from_pointee(settings),
+        });
+        let encoders = Encoders::new(shards.clone(), backend.clone(), registry.clone());
+        Self(Arc::new(Inner {
+            registry,
+            shards,
+            backend,
+            encoders,
+            draining: AtomicBool::new(false),
+            received: counter!("hearthgate_messages_received_total"),
+            open: gauge!("hearthgate_connections_open"),
+        }))
     }
 
     /// Takes a request to a route whose mount is a dialect: checks it, answers 101, and runs the connection from then on.
     #[must_use]
     pub fn upgrade(
         &self,
-        _request: Request<Incoming>,
-        _peer: SocketAddr,
-        _dialect: &DialectName,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        dialect: &DialectName,
     ) -> Response<Full<Bytes>> {
-        Response::new(Full::default())
+        self.try_upgrade(request, peer, dialect)
+            .unwrap_or_else(Refused::response)
     }
 
-    /// Takes a new configuration; limits hold for open connections too.
-    pub fn apply(&self, _settings: config::Connections) {}
+    fn try_upgrade(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        dialect: &DialectName,
+    ) -> Result<Response<Full<Bytes>>, Refused> {
+        let response = handshake::accept(&request, *dialect == DialectName::Native)?;
+        if self.0.draining.load(Relaxed) {
+            return Err(Refused::Unavailable("the gateway is stopping"));
+        }
+        let seat = match dialect {
+            DialectName::Native => None,
+            DialectName::Plugin(instance) => {
+                let away = Refused::Unavailable("this dialect is not available");
+                self.0.backend.plugins.dialect(instance).ok_or(away)?;
+                Some(self.0.encoders.take_seat(instance).ok_or(away)?)
+            }
+        };
+        let counted = self.count().ok_or_else(|| {
+            counter!("hearthgate_connections_refused_total", "reason" => "full").increment(1);
+            Refused::Unavailable("the gateway has as many connections as it may")
+        })?;
+        let upgrade = hyper::upgrade::on(&mut request);
+        let opening = Opening::new(&request, peer, dialect, seat);
+        let connections = self.clone();
+        tokio::spawn(async move {
+            // What is only needed to open is boxed, so that the task of an open connection is small.
+            let opened = Box::pin(opening.run(&connections.0, upgrade)).await;
+            drop(connections);
+            if let Some((reader, early, _membership)) = opened {
+                reader.run(early).await;
+            }
+            drop(counted);
+        });
+        Ok(response)
+    }
+
+    /// Takes a new configuration; limits hold for open connections too, but for the size of messages.
+    pub fn apply(&self, settings: config::Connections) {
+        let shards = self.0.shards.clone();
+        self.0.backend.settings.store(Arc::new(settings.clone()));
+        tokio::spawn(async move { shards.apply(&settings).await });
+    }
 
     /// Ends all connections: no new ones, `disconnect` with advice, outboxes written out, closed; cut off at the deadline.
-    pub async fn drain(&self, _code: CloseCode, _reconnect: ReconnectAdvice, _deadline: Instant) {
-        let _ = &self.registry;
+    pub async fn drain(&self, code: CloseCode, reconnect: ReconnectAdvice, deadline: Instant) {
+        self.0.draining.store(true, Relaxed);
+        let close = frame::close(code.number(), code.reason());
+        let closing = |frames| Closing {
+            code: code.number(),
+            frames,
+            at_once: false,
+        };
+        let native = closing(vec![push::disconnect(code, Some(reconnect)), close.clone()]);
+        self.0.shards.close_all(native, closing(vec![close])).await;
+        if timeout_at(deadline, self.0.registry.emptied())
+            .await
+            .is_err()
+        {
+            self.0.shards.abort_all().await;
+            let _cut_off = timeout(LAST_WAIT, self.0.registry.emptied()).await;
+        }
+    }
+
+    fn count(&self) -> Option<Counted> {
+        let population = self.0.shards.population().clone();
+        let limit = self.0.backend.settings.load().max_connections;
+        if !population.try_add(limit) {
+            return None;
+        }
+        self.0.open.increment(1);
+        Some(Counted {
+            population,
+            open: self.0.open.clone(),
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.population.remove();
+        self.open.decrement(1);
     }
 }

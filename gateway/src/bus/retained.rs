@@ -1,6 +1,7 @@
 //! Retained state: the newest retained event of each topic.
 
 use crate::event::{Draft, Event, Filter, Topic, TopicFilter};
+use hearthgate_events::Retention;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -10,27 +11,30 @@ use tracing::warn;
 /// retained; that is counted in `hearthgate_retained_refused_total` and logged once.
 pub const MAX_RETAINED_TOPICS: usize = 100_000;
 
-/// What an event does to retained state besides being retained itself.
+/// What an event does to retained state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Clears {
+pub(super) enum Effect {
     /// Nothing.
     Nothing,
-    /// Its own topic: `retain` with the data `null`, as an empty retained message does in MQTT (5.0, section 3.3.1.3).
-    ByNull,
-    /// Its own topic, by its kind: a deleted room, a cleared alert.
-    Topic,
-    /// All that is known of what its topic belongs to: `entity.removed` on `entity/ID/registry` ends everything
-    /// below `entity/ID`.
-    Subject,
+    /// It becomes its topic's state.
+    Keep,
+    /// It ends its topic's state, by `retain` with the data `null`, as an empty retained message does in MQTT
+    /// (5.0, section 3.3.1.3). Its data is held against no schema.
+    Null,
+    /// It ends its topic's state, by its kind: a deleted room, a cleared alert.
+    Clear,
+    /// It ends the state of the topic with this last level: `entity.removed` ends `entity/ID/state`.
+    ClearSibling(&'static str),
 }
 
-impl Clears {
-    /// The rule for a draft; the kinds are those that EVENTS.md says clear.
-    pub(super) fn of(draft: &Draft) -> Self {
-        match draft.kind.as_str() {
-            _ if draft.retain && draft.data.get() == "null" => Self::ByNull,
-            "room.deleted" | "alert.cleared" => Self::Topic,
-            "entity.removed" => Self::Subject,
+impl Effect {
+    /// The rule for a draft: the publisher says whether to retain, the catalogue which kinds clear.
+    pub(super) fn of(draft: &Draft, retention: Option<Retention>) -> Self {
+        match retention {
+            _ if draft.retain && draft.data.get() == "null" => Self::Null,
+            Some(Retention::Clear) => Self::Clear,
+            Some(Retention::ClearSibling(level)) => Self::ClearSibling(level),
+            _ if draft.retain => Self::Keep,
             _ => Self::Nothing,
         }
     }
@@ -44,16 +48,20 @@ pub(super) struct Retained {
 }
 
 impl Retained {
-    /// Retains an event, or clears what it clears.
-    pub(super) fn keep(&mut self, event: &Arc<Event>) {
-        let draft = &event.draft;
-        match Clears::of(draft) {
-            Clears::Nothing if draft.retain => self.insert(event),
-            Clears::Nothing => {}
-            Clears::ByNull | Clears::Topic => {
-                self.by_topic.remove(&draft.topic);
+    /// Lets an event have its effect.
+    pub(super) fn apply(&mut self, event: &Arc<Event>, effect: Effect) {
+        let topic = &event.draft.topic;
+        match effect {
+            Effect::Nothing => {}
+            Effect::Keep => self.insert(event),
+            Effect::Null | Effect::Clear => {
+                self.by_topic.remove(topic);
             }
-            Clears::Subject => self.clear_subject(&draft.topic),
+            Effect::ClearSibling(level) => {
+                if let Some((parent, _)) = topic.as_str().rsplit_once('/') {
+                    self.by_topic.remove(format!("{parent}/{level}").as_str());
+                }
+            }
         }
     }
 
@@ -90,20 +98,6 @@ impl Retained {
             if !std::mem::replace(&mut self.full, true) {
                 warn!(limit = MAX_RETAINED_TOPICS, %topic, "no more topics can be retained");
             }
-        }
-    }
-
-    fn clear_subject(&mut self, topic: &Topic) {
-        let Some((subject, _)) = topic.as_str().rsplit_once('/') else {
-            return;
-        };
-        let below = format!("{subject}/");
-        let gone: Vec<_> = self
-            .below(&below)
-            .map(|event| event.draft.topic.clone())
-            .collect();
-        for topic in gone {
-            self.by_topic.remove(&topic);
         }
     }
 

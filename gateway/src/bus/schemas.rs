@@ -1,6 +1,7 @@
 //! The JSON Schemas that events' data must fit, by kind.
 
 use crate::event::{InstanceName, Invalid, Kind};
+use hearthgate_events::Retention;
 use jsonschema::Validator;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -20,7 +21,7 @@ struct Entry {
 
 enum Owners {
     /// The catalogue: nobody may redefine it.
-    Catalogue,
+    Catalogue(Retention),
     /// The instances that declared it, all with the same schema.
     Instances(Vec<InstanceName>),
 }
@@ -29,7 +30,18 @@ impl Schemas {
     /// The schemas of the shared kinds.
     #[must_use]
     pub fn with_catalogue() -> Self {
-        Self(RwLock::new(FxHashMap::default()))
+        let mut entries = FxHashMap::default();
+        for shared in hearthgate_events::catalogue() {
+            let kind = Kind::parse(shared.kind).expect("the catalogue's kinds are valid");
+            let validator = compile(&shared.schema).expect("the catalogue's schemas are valid");
+            let entry = Entry {
+                validator,
+                schema: shared.schema,
+                owners: Owners::Catalogue(shared.retention),
+            };
+            entries.insert(kind, entry);
+        }
+        Self(RwLock::new(entries))
     }
 
     /// Declares the schema of a plugin's own kind. Several instances may declare the same one.
@@ -76,12 +88,21 @@ impl Schemas {
     /// Forgets what an instance declared, but for what others declared too.
     pub fn withdraw(&self, owner: &InstanceName) {
         self.0.write().retain(|_, entry| match &mut entry.owners {
-            Owners::Catalogue => true,
+            Owners::Catalogue(_) => true,
             Owners::Instances(owners) => {
                 owners.retain(|other| other != owner);
                 !owners.is_empty()
             }
         });
+    }
+
+    /// What events of a kind do to retained state, where the catalogue knows the kind.
+    #[must_use]
+    pub fn retention(&self, kind: &Kind) -> Option<Retention> {
+        match self.0.read().get(kind)?.owners {
+            Owners::Catalogue(retention) => Some(retention),
+            Owners::Instances(_) => None,
+        }
     }
 
     /// Holds data against the schema of its kind.

@@ -1,12 +1,73 @@
 //! Every open connection: counts and listing.
 
+use crate::event::Timestamp;
 use crate::plugins::api::{GatewayStats, GatewayView};
+use crate::shard::{Number, Status};
+use parking_lot::Mutex;
+use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
+use tokio::sync::Notify;
 
-/// Every open connection.
+/// Most entries of one listing.
+const MAX_LISTED: usize = 1_000;
+
+/// Every open connection. The lock is taken when one opens or ends and for listings, never for a message.
 pub struct Registry {
     started: Instant,
+    open: Mutex<BTreeMap<u64, Arc<Entry>>>,
+    total: AtomicU64,
+    emptied: Notify,
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: Arc<str>,
+    pub(super) address: SocketAddr,
+    pub(super) dialect: Arc<str>,
+    pub(super) user_agent: Option<Box<str>>,
+    pub(super) connected_at: Timestamp,
+    /// Milliseconds since the shards started, as the status counts.
+    pub(super) connected_millis: u64,
+    pub(super) status: Arc<Status>,
+}
+
+/// A connection, as the admin API lists it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listed {
+    /// The connection's id.
+    pub id: String,
+    /// Where it comes from.
+    pub address: String,
+    /// Its dialect: `native` or an instance's name.
+    pub dialect: String,
+    /// What it calls itself.
+    pub user_agent: Option<String>,
+    /// Since when.
+    pub connected_at: Timestamp,
+    /// When something was last heard from it.
+    pub last_seen: Timestamp,
+    /// Its subscriptions.
+    pub subscriptions: u32,
+    /// Messages received.
+    pub received: u64,
+    /// Frames sent.
+    pub sent: u64,
+    /// Events that wait for it.
+    pub queued: u32,
+    /// Events that were dropped because it reads too slowly.
+    pub dropped: u64,
+}
+
+/// Keeps a connection in the registry until it is dropped.
+pub(super) struct Membership {
+    registry: Arc<Registry>,
+    number: u64,
 }
 
 impl Registry {
@@ -16,30 +77,113 @@ impl Registry {
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
+            open: Mutex::default(),
+            total: AtomicU64::new(0),
+            emptied: Notify::new(),
         }
     }
 
     /// How many connections are open.
     #[must_use]
     pub fn count(&self) -> usize {
-        0
+        self.open.lock().len()
+    }
+
+    /// How many there ever were.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total.load(Relaxed)
+    }
+
+    /// The open connections, the oldest first; at most 1,000 at once.
+    #[must_use]
+    pub fn list(&self, offset: usize, limit: usize) -> Vec<Listed> {
+        let page: Vec<_> = {
+            let open = self.open.lock();
+            let entries = open.values().skip(offset);
+            entries.take(limit.min(MAX_LISTED)).cloned().collect()
+        };
+        page.iter().map(|entry| entry.listed()).collect()
+    }
+
+    /// Waits until no connection is open.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.count() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    pub(super) fn add(self: &Arc<Self>, number: Number, entry: Entry) -> Membership {
+        self.open.lock().insert(number.0, Arc::new(entry));
+        self.total.fetch_add(1, Relaxed);
+        Membership {
+            registry: self.clone(),
+            number: number.0,
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut open = self.registry.open.lock();
+        open.remove(&self.number);
+        if open.is_empty() {
+            self.registry.emptied.notify_waiters();
+        }
+    }
+}
+
+impl Entry {
+    fn listed(&self) -> Listed {
+        let status = &self.status;
+        let heard_after = status.last_read().saturating_sub(self.connected_millis);
+        let last_seen = self.connected_at.as_millis() + heard_after;
+        Listed {
+            id: self.id.to_string(),
+            address: self.address.to_string(),
+            dialect: self.dialect.to_string(),
+            user_agent: self.user_agent.as_deref().map(str::to_owned),
+            connected_at: self.connected_at,
+            last_seen: Timestamp::from_millis(last_seen),
+            subscriptions: status.subscriptions(),
+            received: status.received(),
+            sent: status.sent(),
+            queued: status.queued(),
+            dropped: status.dropped(),
+        }
     }
 }
 
 impl GatewayView for Registry {
     fn stats(&self) -> Value {
-        json!({ "connections": self.count() })
+        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        let sum = |of: fn(&Status) -> u64| open.iter().map(|entry| of(&entry.status)).sum::<u64>();
+        json!({
+            "connections": open.len(),
+            "connections_total": self.total(),
+            "subscriptions": sum(|s| u64::from(s.subscriptions())),
+            "messages_received": sum(Status::received),
+            "frames_sent": sum(Status::sent),
+            "events_queued": sum(|s| u64::from(s.queued())),
+            "events_dropped": sum(Status::dropped),
+            "uptime_ms": self.gateway_stats().uptime_ms,
+        })
     }
 
-    fn clients(&self, _offset: u32, _limit: u32) -> Value {
-        json!([])
+    fn clients(&self, offset: u32, limit: u32) -> Value {
+        let connections = self.list(offset as usize, limit as usize);
+        json!({ "total": self.count(), "offset": offset, "connections": connections })
     }
 
     fn gateway_stats(&self) -> GatewayStats {
         GatewayStats {
             connections: self.count() as u64,
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            now_ms: crate::event::Timestamp::now().as_millis(),
+            now_ms: Timestamp::now().as_millis(),
         }
     }
 }

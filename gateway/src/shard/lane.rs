@@ -135,12 +135,6 @@ impl DataLane {
         self.events
     }
 
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     /// How many bytes of frames wait.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -105,12 +105,6 @@ impl Outbox {
         self.control_staged || !self.control.is_empty() || !self.farewell.is_empty()
     }
 
-    /// Whether the socket would block the last time.
-    #[must_use]
-    pub fn is_blocked(&self) -> bool {
-        self.blocked
-    }
-
     /// Writes what waits until nothing does or the socket would block. `staging` is the shard's; it is empty before
     /// and after. `native`: the connection understands a `gap`.
     pub fn flush(

@@ -49,7 +49,7 @@ fn the_oldest_make_room_and_are_accounted_for() {
     assert_eq!((gap.dropped, gap.first_seq, gap.last_seq), (3, 1, 3));
     assert_eq!((gap.reason, gap.policy), ("slow", "all"));
     assert_eq!(seqs(&mut lane), [4, 5, 6, 7]);
-    assert!(lane.is_empty() && lane.bytes() == 0);
+    assert!(lane.items.is_empty() && lane.bytes() == 0);
 }
 
 #[test]

@@ -1,0 +1,163 @@
+//! From an accepted handshake to a connection that reads and is written to.
+
+use super::decoder::Decoder;
+use super::reader::Reader;
+use super::registry::{Entry, Membership};
+use super::session::{Dialect, Session};
+use super::{Inner, Io};
+use crate::commands::Context;
+use crate::config::DialectName;
+use crate::dialects::encoder::Seat;
+use crate::dialects::{Flow, Native, Plugin, welcome};
+use crate::event::Timestamp;
+use crate::plugins::api::{Client, DialectClient};
+use crate::shard::{Lane, Link, Registration, Status};
+use bytes::Bytes;
+use hyper::Request;
+use hyper::header::{HeaderValue, USER_AGENT};
+use hyper::upgrade::OnUpgrade;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+/// Most bytes of a user agent that are kept.
+const MAX_USER_AGENT: usize = 128;
+
+/// What is known of a connection before it is open.
+pub(super) struct Opening {
+    peer: SocketAddr,
+    dialect: DialectName,
+    path: String,
+    query: Vec<(String, String)>,
+    user_agent: Option<Box<str>>,
+    seat: Option<Seat>,
+}
+
+/// An open connection: its reading side, what it sent early, and its place in the registry.
+pub(super) type Opened = (Reader<Session>, Bytes, Membership);
+
+impl Opening {
+    pub(super) fn new<B>(
+        request: &Request<B>,
+        peer: SocketAddr,
+        dialect: &DialectName,
+        seat: Option<Seat>,
+    ) -> Self {
+        let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
+        let query = request.uri().query().unwrap_or("");
+        Self {
+            peer,
+            dialect: dialect.clone(),
+            path: request.uri().path().to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+            user_agent: agent.map(|agent| {
+                let text = String::from_utf8_lossy(agent);
+                text.chars().take(MAX_USER_AGENT).collect::<String>().into()
+            }),
+            seat,
+        }
+    }
+
+    /// Waits for the socket and begins. `None`: the client went away before.
+    pub(super) async fn run(self, inner: &Arc<Inner>, upgrade: OnUpgrade) -> Option<Opened> {
+        let limit = inner.backend.settings.load().handshake_timeout;
+        let upgraded = match timeout(limit, upgrade).await {
+            Ok(Ok(upgraded)) => upgraded,
+            Ok(Err(error)) => {
+                debug!(%error, "a handshake was not completed");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        // hyper's read buffer lives as long as the parts do: keep the bytes, let the rest go.
+        let parts = upgraded.downcast::<Io>().ok()?;
+        let (socket, early) = (parts.io.into_inner(), parts.read_buf);
+        let early = Bytes::copy_from_slice(&early);
+        let _best_effort = socket.set_nodelay(true);
+        self.begin(inner, Arc::new(socket), early).await
+    }
+
+    async fn begin(
+        self,
+        inner: &Arc<Inner>,
+        socket: Arc<TcpStream>,
+        early: Bytes,
+    ) -> Option<Opened> {
+        let id: Arc<str> = format!("{:016x}", rand::random::<u64>()).into();
+        let link = inner.shards.link();
+        let status = Arc::new(Status::default());
+        let population = inner.shards.population().clone();
+        let now = population.millis(Instant::now());
+        status.read_at(now);
+        let entry = Entry {
+            id: id.clone(),
+            address: self.peer,
+            dialect: match &self.dialect {
+                DialectName::Native => "native".into(),
+                DialectName::Plugin(instance) => instance.as_str().into(),
+            },
+            user_agent: self.user_agent.clone(),
+            connected_at: Timestamp::now(),
+            connected_millis: now,
+            status: status.clone(),
+        };
+        let membership = inner.registry.add(link.number(), entry);
+        let native = self.dialect == DialectName::Native;
+        let registration = Registration {
+            number: link.number(),
+            socket: socket.clone(),
+            lane: self.seat.as_ref().map_or(Lane::NATIVE, Seat::lane),
+            client_id: id.clone(),
+            identity: None,
+            status: status.clone(),
+            greeting: native.then(|| welcome(&inner.backend, &id)),
+        };
+        link.register(registration).await;
+        let dialect = self.dialect(inner, &id, &link);
+        let mut session = Session::new(dialect, inner.backend.clone(), inner.received.clone());
+        if let Flow::Close(closing) = session.open().await {
+            link.close(closing).await;
+        }
+        let max_message = inner.backend.settings.load().max_message_bytes;
+        let reader = Reader {
+            socket,
+            decoder: Decoder::new(max_message),
+            link,
+            status,
+            population,
+            handler: session,
+        };
+        Some((reader, early, membership))
+    }
+
+    fn dialect(self, inner: &Arc<Inner>, id: &str, link: &Link) -> Dialect {
+        let backend = inner.backend.clone();
+        let address = self.peer.ip().to_string();
+        match (self.dialect, self.seat) {
+            (DialectName::Plugin(instance), Some(seat)) => {
+                let client = DialectClient {
+                    id: id.to_owned(),
+                    path: self.path,
+                    query: self.query,
+                    identity: None,
+                    session: String::new(),
+                };
+                let plugin = Plugin::new(backend, instance, link.clone(), address, client, seat);
+                Dialect::Plugin(Box::new(plugin))
+            }
+            _ => {
+                let client = Client {
+                    id: id.to_owned(),
+                    identity: None,
+                    address,
+                };
+                let context = Context::new(backend, link.clone(), Arc::new(client));
+                Dialect::Native(Native::new(context))
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What understands a client's messages: its dialect, behind the limits that hold for all.
+
+use super::rate::{Rate, Verdict};
+use super::reader::{Handler, unsupported};
+use crate::commands::Backend;
+use crate::dialects::{Flow, Native, Plugin};
+use crate::protocol::{CloseCode, ErrorCode, Refusal};
+use crate::shard::Closing;
+use metrics::Counter;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::time::Instant;
+
+/// A client's dialect.
+pub(super) enum Dialect {
+    /// The gateway's own.
+    Native(Native),
+    /// A plugin's.
+    Plugin(Box<Plugin>),
+}
+
+/// A client's session.
+pub(super) struct Session {
+    dialect: Dialect,
+    rate: Rate,
+    backend: Arc<Backend>,
+    received: Counter,
+}
+
+impl Session {
+    pub(super) fn new(dialect: Dialect, backend: Arc<Backend>, received: Counter) -> Self {
+        let rate = Rate::new(backend.settings.load().messages_per_second);
+        Self {
+            dialect,
+            rate,
+            backend,
+            received,
+        }
+    }
+
+    /// What the dialect does before the first message.
+    pub(super) async fn open(&mut self) -> Flow {
+        match &mut self.dialect {
+            Dialect::Native(_) => Flow::Continue,
+            Dialect::Plugin(plugin) => plugin.on_open().await,
+        }
+    }
+
+    fn judge(&mut self) -> Verdict {
+        self.received.increment(1);
+        let per_second = self.backend.settings.load().messages_per_second;
+        self.rate.take(Instant::now(), per_second)
+    }
+}
+
+impl Handler for Session {
+    type Pushed = crate::dialects::HandlerReply;
+
+    async fn on_text(&mut self, text: String) -> Flow {
+        match (self.judge(), &mut self.dialect) {
+            (Verdict::Pass, Dialect::Native(native)) => native.on_text(&text).await,
+            (Verdict::Pass, Dialect::Plugin(plugin)) => return plugin.on_text(text).await,
+            (Verdict::Refuse(after), Dialect::Native(native)) => {
+                let message = "too many messages; this one was not handled";
+                let refusal = Refusal::new(ErrorCode::RateLimited, message).retry_after(after);
+                native.refuse(&text, refusal).await;
+            }
+            // A dialect has no word for it that we know; its client's message is dropped and counted.
+            (Verdict::Refuse(_), Dialect::Plugin(_)) => {
+                metrics::counter!("hearthgate_messages_rate_limited_total").increment(1);
+            }
+            (Verdict::Flood, _) => {
+                let closing = Closing::by_server(CloseCode::RateLimited, self.is_native());
+                return Flow::Close(closing);
+            }
+        }
+        Flow::Continue
+    }
+
+    async fn on_binary(&mut self, _payload: Vec<u8>) -> Flow {
+        unsupported(self.is_native())
+    }
+
+    fn answers_ping(&mut self) -> bool {
+        self.judge() == Verdict::Pass
+    }
+
+    fn poll_pushed(&mut self, context: &mut Context<'_>) -> Poll<Self::Pushed> {
+        match &mut self.dialect {
+            Dialect::Native(_) => Poll::Pending,
+            Dialect::Plugin(plugin) => plugin.poll_reply(context),
+        }
+    }
+
+    async fn on_pushed(&mut self, pushed: Self::Pushed) -> Flow {
+        match &mut self.dialect {
+            Dialect::Native(_) => Flow::Continue,
+            Dialect::Plugin(plugin) => plugin.on_reply(pushed).await,
+        }
+    }
+
+    fn is_native(&self) -> bool {
+        matches!(self.dialect, Dialect::Native(_))
+    }
+}

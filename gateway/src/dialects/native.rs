@@ -1,0 +1,52 @@
+//! The native dialect: `protocol` reads a text, `commands` does what it asks.
+
+use crate::commands::{Backend, Context};
+use crate::event::Timestamp;
+use crate::protocol::reply::{self, LimitsText, Welcome};
+use crate::protocol::{Refusal, request};
+use bytes::Bytes;
+
+/// A native connection's session.
+pub struct Native(Context);
+
+impl Native {
+    /// A session.
+    #[must_use]
+    pub fn new(context: Context) -> Self {
+        Self(context)
+    }
+
+    /// Handles a text, and answers.
+    pub async fn on_text(&mut self, text: &str) {
+        self.0.run(request::parse(text)).await;
+    }
+
+    /// Answers a text that is not handled.
+    pub async fn refuse(&mut self, text: &str, refusal: Refusal) {
+        let id = request::parse(text).id;
+        let frame = reply::error(id.as_deref(), &refusal);
+        self.0.link.control(frame).await;
+    }
+}
+
+/// The first frame of a native connection.
+#[must_use]
+pub fn welcome(backend: &Backend, client_id: &str) -> Bytes {
+    let settings = backend.settings.load();
+    let position = backend.bus.position();
+    reply::welcome(&Welcome {
+        client_id,
+        server_time: Timestamp::now(),
+        message: "Welcome to Hearthgate. Subscribe to topics to get events.",
+        features: &["snapshot", "labels", "latest", "gap", "handlers"],
+        protocol: 1,
+        identity: None,
+        limits: LimitsText {
+            max_message_bytes: settings.max_message_bytes,
+            max_subscriptions: settings.max_subscriptions,
+            messages_per_second: settings.messages_per_second,
+        },
+        heartbeat_seconds: settings.heartbeat_interval.as_secs().max(1),
+        epoch: &position.epoch,
+    })
+}

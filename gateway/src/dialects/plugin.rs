@@ -1,0 +1,219 @@
+//! A plugin's dialect: the plugin turns texts into actions; what belongs to the connection is kept here, so that a
+//! reload or a crash of the plugin drops no client.
+
+use super::Flow;
+use super::encoder::Seat;
+use crate::commands::Backend;
+use crate::commands::handler::Calls;
+use crate::event::{Filter, InstanceName};
+use crate::plugins::DialectHandle;
+use crate::plugins::api::{Action, CallError, Client, DialectClient};
+use crate::protocol::frame;
+use crate::protocol::request::Policy;
+use crate::shard::{Closing, Link, Subscription};
+use serde_json::value::RawValue;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+use tracing::warn;
+
+/// Most actions of one message, those that follow from its actions included.
+const MAX_ACTIONS: usize = 256;
+/// Replies of handlers that wait for the connection.
+const REPLY_QUEUE: usize = 16;
+
+/// A handler's reply on its way back to the connection: the message's type, and the data or why there is none.
+pub type HandlerReply = (String, Result<Box<RawValue>, String>);
+
+/// A session in a plugin's dialect.
+pub struct Plugin {
+    backend: Arc<Backend>,
+    instance: InstanceName,
+    link: Link,
+    address: String,
+    client: DialectClient,
+    names: Vec<(String, u64)>,
+    next_subscription: u64,
+    calls: Calls,
+    replies: (mpsc::Sender<HandlerReply>, mpsc::Receiver<HandlerReply>),
+    /// Keeps the dialect's encoder at work.
+    _seat: Seat,
+}
+
+impl Plugin {
+    /// A session.
+    #[must_use]
+    pub fn new(
+        backend: Arc<Backend>,
+        instance: InstanceName,
+        link: Link,
+        address: String,
+        client: DialectClient,
+        seat: Seat,
+    ) -> Self {
+        Self {
+            backend,
+            instance,
+            link,
+            address,
+            client,
+            names: Vec::new(),
+            next_subscription: 1,
+            calls: Calls::default(),
+            replies: mpsc::channel(REPLY_QUEUE),
+            _seat: seat,
+        }
+    }
+
+    /// The connection is open.
+    pub async fn on_open(&mut self) -> Flow {
+        let Some(dialect) = self.dialect() else {
+            return Flow::Continue;
+        };
+        let actions = dialect.on_open(self.client.clone()).await;
+        self.act(actions).await
+    }
+
+    /// Handles a text.
+    pub async fn on_text(&mut self, text: String) -> Flow {
+        let Some(dialect) = self.dialect() else {
+            return Flow::Continue;
+        };
+        let actions = dialect.on_text(self.client.clone(), text).await;
+        self.act(actions).await
+    }
+
+    /// Whether a handler has replied.
+    pub fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<HandlerReply> {
+        match self.replies.1.poll_recv(context) {
+            Poll::Ready(Some(reply)) => Poll::Ready(reply),
+            // The session holds a sender itself, so the channel never ends.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Handles a handler's reply.
+    pub async fn on_reply(&mut self, (kind, outcome): HandlerReply) -> Flow {
+        let Some(dialect) = self.dialect() else {
+            return Flow::Continue;
+        };
+        let actions = dialect.on_reply(self.client.clone(), kind, outcome).await;
+        self.act(actions).await
+    }
+
+    /// The plugin as it runs now; a reload may have replaced it since the last message.
+    fn dialect(&self) -> Option<DialectHandle> {
+        let dialect = self.backend.plugins.dialect(&self.instance);
+        if dialect.is_none() {
+            self.failed("the instance has no dialect, or does not run");
+        }
+        dialect
+    }
+
+    async fn act(&mut self, actions: Result<Vec<Action>, CallError>) -> Flow {
+        let mut waiting = VecDeque::new();
+        self.queue(actions, &mut waiting);
+        for _ in 0..MAX_ACTIONS {
+            let Some(action) = waiting.pop_front() else {
+                return Flow::Continue;
+            };
+            match action {
+                Action::Send(text) => self.link.control(frame::text(&text)).await,
+                Action::Subscribe(name, filter) => self.subscribe(name, filter).await,
+                Action::Unsubscribe(name) => self.unsubscribe(&name).await,
+                Action::Authenticate(_token) => self.authenticate(&mut waiting).await,
+                Action::Call(kind, data) => self.call(kind, data.0),
+                Action::SetSession(session) => self.client.session = session,
+                Action::Close(code, reason) => {
+                    return Flow::Close(Closing {
+                        code,
+                        frames: vec![frame::close(code, &reason)],
+                        at_once: false,
+                    });
+                }
+            }
+        }
+        self.failed("too many actions for one message");
+        Flow::Continue
+    }
+
+    fn queue(&self, actions: Result<Vec<Action>, CallError>, waiting: &mut VecDeque<Action>) {
+        match actions {
+            Ok(actions) => waiting.extend(actions),
+            Err(error) => self.failed(&error.to_string()),
+        }
+    }
+
+    async fn subscribe(&mut self, name: String, filter: Filter) {
+        let known = self.names.iter().find(|(other, _)| *other == name);
+        let id = match known {
+            Some((_, id)) => *id,
+            None if self.names.len() >= self.backend.settings.load().max_subscriptions => {
+                return self.failed("the connection has as many subscriptions as it may");
+            }
+            None => {
+                let id = self.next_subscription;
+                self.next_subscription += 1;
+                self.names.push((name, id));
+                id
+            }
+        };
+        let subscription = Subscription {
+            id,
+            filter,
+            policy: Policy::All,
+            opening: None,
+            answer: None,
+        };
+        self.link.subscribe(subscription).await;
+    }
+
+    async fn unsubscribe(&mut self, name: &str) {
+        if let Some(at) = self.names.iter().position(|(other, _)| other == name) {
+            let (_, id) = self.names.swap_remove(at);
+            self.link.unsubscribe(id).await;
+        }
+    }
+
+    async fn authenticate(&mut self, waiting: &mut VecDeque<Action>) {
+        let Some(dialect) = self.dialect() else {
+            return;
+        };
+        let outcome = Err("no authentication is configured on this gateway".to_owned());
+        let actions = dialect.on_authenticated(self.client.clone(), outcome).await;
+        self.queue(actions, waiting);
+    }
+
+    /// Calls a handler in a task of its own; its reply comes back through the session's queue.
+    fn call(&self, kind: String, data: Box<RawValue>) {
+        let handler = self.backend.plugins.handler(&kind);
+        let limit = self.backend.settings.load().calls_in_flight;
+        let call = self.calls.begin(limit);
+        let replies = self.replies.0.clone();
+        let client = Client {
+            id: self.client.id.clone(),
+            identity: self.client.identity.clone(),
+            address: self.address.clone(),
+        };
+        let Some(call) = call else {
+            return self.failed("the connection has as many calls under way as it may");
+        };
+        tokio::spawn(async move {
+            let outcome = match handler {
+                Some(handler) => handler
+                    .call(client, kind.clone(), data)
+                    .await
+                    .map_err(|error| crate::commands::handler::refusal(&error).message),
+                None => Err(format!("nobody here answers messages of type {kind:?}")),
+            };
+            let _gone = replies.send((kind, outcome)).await;
+            drop(call);
+        });
+    }
+
+    fn failed(&self, reason: &str) {
+        super::encoder::count_failure(&self.instance);
+        warn!(instance = %self.instance, client = %self.client.id, reason, "a dialect could not handle a message");
+    }
+}
