@@ -1,0 +1,75 @@
+//! A handler and a route without any state: repeats what it is told. See `tests/guests/README.md`.
+
+use hearthgate_plugin::{
+    Answer, Client, Failure, HttpAnswer, HttpCall, HttpReply, Plugin, Rejection, Request, Start,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+struct Config {
+    prefix: String,
+}
+
+struct Parrot {
+    config: Config,
+    instance: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    how: String,
+    message: String,
+}
+
+fn refuse(refusal: Refusal) -> Rejection {
+    match refusal.how.as_str() {
+        "bad-request" => Rejection::BadRequest(refusal.message),
+        "forbidden" => Rejection::Forbidden(refusal.message),
+        "not-found" => Rejection::NotFound(refusal.message),
+        "unavailable" => Rejection::Unavailable(refusal.message),
+        other => Rejection::BadRequest(format!("how: no such refusal: {other}")),
+    }
+}
+
+impl Plugin for Parrot {
+    type Config = Config;
+
+    fn init(start: &mut Start, config: Config) -> Result<Self, Failure> {
+        Ok(Self {
+            config,
+            instance: start.instance.clone(),
+        })
+    }
+
+    fn handle(&mut self, client: Client, request: Request) -> Result<Answer, Rejection> {
+        match request.kind.as_str() {
+            "parrot.refuse" => Err(refuse(request.data()?)),
+            "parrot.trap" => panic!("told to trap"),
+            "parrot.loop" => loop {
+                std::hint::black_box(());
+            },
+            _ => Answer::json(&json!({
+                "heard": request.data::<Value>()?,
+                "prefix": self.config.prefix,
+                "instance": self.instance,
+                "from": {"id": client.id, "address": client.address, "subject": client.identity.map(|i| i.subject)},
+            })),
+        }
+    }
+
+    fn serve(&mut self, call: HttpCall) -> HttpAnswer {
+        let body = String::from_utf8_lossy(&call.body);
+        let status = call.query.iter().find(|(key, _)| key == "status");
+        let status = status
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(200);
+        let heard = json!({
+            "method": call.method, "path": call.path, "query": call.query, "headers": call.headers,
+            "body": body, "address": call.address, "prefix": self.config.prefix,
+        });
+        HttpReply::json(status, &heard).into()
+    }
+}
+
+hearthgate_plugin::plugin!(Parrot: handler, routes);
