@@ -36,6 +36,7 @@ pub use hearthgate_events as events;
 pub use host_error::HostError;
 pub use link::{Link, LinkEvent};
 pub use log;
+pub use logging::log_with;
 pub use plugin::Plugin;
 pub use start::{Reason, Start, State};
 

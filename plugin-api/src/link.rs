@@ -1,8 +1,9 @@
 //! A WebSocket that stays up: the state machine for sockets that reconnect.
 
 use crate::backoff::Backoff;
+use crate::log::Level;
 use crate::net::{WebSocket, WebSocketTarget, WsMessage};
-use crate::{Input, Start, TimerId, timers};
+use crate::{Input, Start, TimerId, log_with, timers};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
@@ -170,7 +171,7 @@ impl Link {
         self.state = match timers::after(retry_in, &self.tag) {
             Ok(timer) => LinkState::Waiting(timer),
             Err(error) => {
-                log::error!(reason = error.to_string(); "no timer to reconnect");
+                log_with(Level::Error, "no timer to reconnect", &[("reason", &error)]);
                 LinkState::Stuck
             }
         };

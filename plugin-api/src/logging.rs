@@ -2,11 +2,24 @@
 
 use crate::raw;
 use crate::wit::host::log::Level as HostLevel;
-use log::{Level, LevelFilter, Log, Metadata, Record, kv};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::fmt::Display;
 use std::sync::Once;
 
-/// Makes `log::info!("…")` reach the host, and tells the host why the plugin panics. Key-value pairs
-/// (`info!(device = id; "connected")`) become structured fields.
+/// Logs a constant message with its data in fields, which operators can search by:
+/// `log_with(Level::Warn, "device lost", &[("device", &id)])`. The macros of the `log` crate
+/// (`info!("…")`) do for the rest.
+pub fn log_with(level: Level, message: &str, fields: &[(&str, &dyn Display)]) {
+    if level <= log::max_level() {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.to_string()))
+            .collect();
+        raw::log::emit(host_level(level), message, &fields);
+    }
+}
+
+/// Makes `log::info!("…")` reach the host, and tells the host why the plugin panics.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -37,27 +50,11 @@ impl Log for HostLog {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let mut fields = Fields(Vec::new());
-            // Collecting strings does not fail.
-            let _ = record.key_values().visit(&mut fields);
-            raw::log::emit(
-                host_level(record.level()),
-                &record.args().to_string(),
-                &fields.0,
-            );
+            raw::log::emit(host_level(record.level()), &record.args().to_string(), &[]);
         }
     }
 
     fn flush(&self) {}
-}
-
-struct Fields(Vec<(String, String)>);
-
-impl<'kvs> kv::VisitSource<'kvs> for Fields {
-    fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
-        self.0.push((key.to_string(), value.to_string()));
-        Ok(())
-    }
 }
 
 fn host_level(level: Level) -> HostLevel {

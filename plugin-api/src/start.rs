@@ -1,8 +1,9 @@
 //! The start of an instance: who it is, why it starts, and what the one before it left.
 
+use crate::log::Level;
 use crate::wit::host::types::State as RawState;
 use crate::wit::lifecycle::exports::hearthgate::plugin::lifecycle;
-use crate::{ConnectionId, HostError, TimerId, timers};
+use crate::{ConnectionId, HostError, TimerId, log_with, timers};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
@@ -76,13 +77,21 @@ impl Start {
     pub fn state<T: DeserializeOwned>(&self, schema: u32) -> Option<T> {
         let state = self.state.as_ref()?;
         if state.schema != schema {
-            log::warn!(found = state.schema, wanted = schema; "state of another schema dropped");
+            log_with(
+                Level::Warn,
+                "state of another schema dropped",
+                &[("found", &state.schema), ("wanted", &schema)],
+            );
             return None;
         }
         serde_json::from_slice(&state.data)
-            .map_err(
-                |error| log::warn!(reason = error.to_string(); "state that can't be read dropped"),
-            )
+            .map_err(|error| {
+                log_with(
+                    Level::Warn,
+                    "state that can't be read dropped",
+                    &[("reason", &error)],
+                )
+            })
             .ok()
     }
 

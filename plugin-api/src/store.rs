@@ -1,8 +1,9 @@
 //! Small durable state of this instance, kept over restarts of the gateway. No grant is needed;
 //! `limits.store` (1 MiB) bounds it.
 
-use crate::raw;
+use crate::log::Level;
 pub use crate::wit::host::store::StoreError;
+use crate::{log_with, raw};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The bytes under a key.
@@ -46,7 +47,13 @@ pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, StoreError>
     let bytes = raw::store::get(key)?;
     Ok(bytes.and_then(|bytes| {
         serde_json::from_slice(&bytes)
-            .map_err(|error| log::warn!(key = key, reason = error.to_string(); "stored value does not fit"))
+            .map_err(|error| {
+                log_with(
+                    Level::Warn,
+                    "stored value does not fit",
+                    &[("key", &key), ("reason", &error)],
+                )
+            })
             .ok()
     }))
 }

@@ -54,6 +54,7 @@ pub fn start(
     connections: Vec<(u64, String)>,
     timers: Vec<(u64, String)>,
 ) -> crate::Start {
+    crate::logging::install();
     crate::set_instance_name("test");
     crate::Start::from_wit(
         crate::wit::lifecycle::exports::hearthgate::plugin::lifecycle::Start {

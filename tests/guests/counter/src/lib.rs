@@ -2,7 +2,8 @@
 //! any reload the numbers have neither a hole nor a double. See `tests/guests/README.md`.
 
 use hearthgate_plugin::{
-    Event, Failure, HostError, Plugin, Reason, Start, State, TimerId, log, publish_all, timers,
+    Event, Failure, HostError, Plugin, Reason, Start, State, TimerId, log, log_with, publish_all,
+    timers,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -116,7 +117,11 @@ impl Plugin for Counter {
             last: before.map_or(0, |saved| saved.last),
             per_second: config.per_second,
         };
-        log::info!(build = BUILD, last = saved.last; "counting");
+        log_with(
+            log::Level::Info,
+            "counting",
+            &[("build", &BUILD), ("last", &saved.last)],
+        );
         Ok(Self {
             config,
             saved,
