@@ -2,8 +2,10 @@
 
 mod build;
 pub mod connections;
+pub mod describe;
 mod environment;
 pub mod instance;
+pub mod json_schema;
 pub mod keys;
 pub mod listener;
 mod load;

@@ -11,11 +11,13 @@
 pub mod admin;
 pub mod auth;
 pub mod bus;
+pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod connection;
 pub mod dialects;
 pub mod event;
+pub mod gateway;
 pub mod http;
 pub mod listener;
 pub mod plugins;

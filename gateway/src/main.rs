@@ -1,3 +1,7 @@
-//! The command `hearthgate`.
+//! The command `hearthgate`. Only here the process ends.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hearthgate::cli::main()
+}

@@ -67,8 +67,10 @@ fn plugins(section: &Section<'_>) -> Plugins {
 
 fn log(section: &Section<'_>) -> Log {
     let filter = section.text("filter").unwrap_or_default();
-    if let Err(error) = filter.parse::<tracing_subscriber::filter::Targets>() {
-        section.problem("filter", format!("{filter:?} is no log filter: {error}"));
+    for directive in filter.split(',') {
+        if let Err(why) = check_directive(directive.trim()) {
+            section.problem("filter", why);
+        }
     }
     Log {
         filter,
@@ -76,6 +78,18 @@ fn log(section: &Section<'_>) -> Log {
             Some("json") => LogFormat::Json,
             _ => LogFormat::Text,
         },
+    }
+}
+
+/// `level` or `target=level`. tracing would take a misspelt level for a target, and log nothing.
+fn check_directive(directive: &str) -> Result<(), String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let level = directive
+        .rsplit_once('=')
+        .map_or(directive, |(_, level)| level);
+    match LEVELS.contains(&level) {
+        true => Ok(()),
+        false => Err(super::scalar::unknown_word(level, &LEVELS)),
     }
 }
 

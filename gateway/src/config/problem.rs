@@ -50,6 +50,12 @@ impl Problems {
         &self.problems
     }
 
+    /// The first line of each: what may go into logs and answers, since it shows no line of the file.
+    #[must_use]
+    pub fn headlines(&self) -> Vec<String> {
+        self.problems.iter().map(|p| self.headline(p)).collect()
+    }
+
     /// The first line of a problem: `FILE:LINE:COLUMN: KEY: MESSAGE`.
     #[must_use]
     pub fn headline(&self, problem: &Problem) -> String {
@@ -96,7 +102,10 @@ impl fmt::Display for Problems {
                 writeln!(f)?;
             }
             write!(f, "{}", self.headline(problem))?;
-            if let Place::Text(span) = &problem.place {
+            // What stands where a secret should be named may be the secret itself.
+            if let Place::Text(span) = &problem.place
+                && !is_secret(&problem.key)
+            {
                 let (line, column) = self.origin.position(span.start);
                 let shown = self.origin.text.lines().nth(line - 1).unwrap_or_default();
                 let rest = shown.chars().count().saturating_sub(column - 1).max(1);
@@ -108,6 +117,12 @@ impl fmt::Display for Problems {
         }
         Ok(())
     }
+}
+
+/// Whether a key belongs to an instance's secrets.
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    key.split('.').nth(2) == Some("secrets")
 }
 
 /// A line of the file without what could move a terminal's cursor.

@@ -2,7 +2,7 @@
 //! default stands in, so that one run finds everything.
 
 use super::keys::{Key, Shape, nearest, quoted};
-use super::problem::Problem;
+use super::problem::{Problem, is_secret};
 use super::scalar::{self, Scalar};
 use super::tree::{Node, Place, Value};
 use std::cell::RefCell;
@@ -68,7 +68,7 @@ impl<'a> Section<'a> {
         };
         if let Some(node) = node {
             if !matches!(node.value, Value::Table(_)) {
-                let found = node.describe();
+                let found = found(&this.path, node);
                 report.add(
                     &node.place,
                     &*this.path,
@@ -142,6 +142,9 @@ impl<'a> Section<'a> {
         if let Some(node) = self.value(name) {
             match scalar::read(key.shape, node) {
                 Ok(value) => return Some(value),
+                Err(_) if is_secret(&self.path) => {
+                    self.problem(name, format!("expected {}", key.shape.expected()));
+                }
                 Err(message) => self.problem(name, message),
             }
         }
@@ -261,7 +264,7 @@ impl<'a> Section<'a> {
             return Vec::new();
         };
         if !matches!(node.value, Value::Table(_)) {
-            let found = node.describe();
+            let found = found(&self.key(name), node);
             self.problem(
                 name,
                 format!("expected a table of named tables, found {found}"),
@@ -296,6 +299,14 @@ impl<'a> Section<'a> {
     #[must_use]
     pub fn report(&self) -> &'a Report {
         self.report
+    }
+}
+
+/// What was found; but what stands where a secret should be named may be the secret itself.
+fn found(path: &str, node: &Node) -> String {
+    match is_secret(path) {
+        true => "something else".to_owned(),
+        false => node.describe(),
     }
 }
 

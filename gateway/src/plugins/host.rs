@@ -3,6 +3,7 @@
 use super::api::GatewayView;
 use super::handle::{DialectHandle, HandlerHandle, RoutesHandle};
 use super::status::{PluginStatus, ReloadOutcome};
+use crate::bus::Bus;
 use crate::config;
 use crate::event::InstanceName;
 use std::net::SocketAddr;
@@ -11,6 +12,8 @@ use tokio::time::Instant;
 
 /// What the host is connected to.
 pub struct Ports {
+    /// Where plugins publish, and what they are told of.
+    pub bus: Bus,
     /// What plugins may be told of the gateway.
     pub view: Arc<dyn GatewayView>,
     /// The gateway's own listeners, which no plugin may connect to.

@@ -1,0 +1,180 @@
+//! `hearthgate plugin …`: what plugin files say of themselves.
+
+use super::output::{complain, print, print_json};
+use super::{FAILED, OK, WRONG, config};
+use crate::plugins::{Inspection, inspect as read};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// `plugin list`: every .wasm file of the configured folder, those that can't be loaded included.
+pub fn list(file: Option<PathBuf>, as_json: bool) -> u8 {
+    let checked = match config::load(file) {
+        Ok(checked) => checked,
+        Err(problems) => {
+            complain(&problems);
+            return WRONG;
+        }
+    };
+    let folder = &checked.loaded.config.plugins.directory;
+    let files = match wasm_files(folder) {
+        Ok(files) => files,
+        Err(error) => {
+            complain(&format!("{}: {error}", folder.display()));
+            return FAILED;
+        }
+    };
+    let used = |id: &str| -> Vec<String> {
+        let instances = checked.loaded.config.instances.iter();
+        instances
+            .filter(|i| i.plugin == id)
+            .map(|i| i.name.to_string())
+            .collect()
+    };
+    let mut rows = Vec::new();
+    for file in files {
+        let id = file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let instances = used(&id);
+        rows.push(match read(&file) {
+            Ok(plugin) => {
+                json!({ "plugin": plugin, "file": file, "instances": instances })
+            }
+            Err(error) => {
+                json!({ "file": file, "instances": instances, "error": error.to_string() })
+            }
+        });
+    }
+    if as_json {
+        return print_json(&json!({ "directory": folder, "plugins": rows }));
+    }
+    if rows.is_empty() {
+        return print(&format!("no plugins in {}", folder.display()));
+    }
+    let lines: Vec<_> = rows.iter().map(row).collect();
+    print(&lines.join("\n"))
+}
+
+fn wasm_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "wasm") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn row(row: &Value) -> String {
+    let file = row["file"].as_str().unwrap_or_default();
+    if let Some(error) = row["error"].as_str() {
+        return format!("{file}: can't be loaded: {error}");
+    }
+    let plugin = &row["plugin"];
+    let instances = words(&row["instances"]);
+    let used = match instances.as_str() {
+        "" => "not used".to_owned(),
+        names => format!("used by {names}"),
+    };
+    format!(
+        "{:<20} {:<10} {:<28} {used}",
+        plugin["id"].as_str().unwrap_or_default(),
+        plugin["manifest"]["plugin"]["version"]
+            .as_str()
+            .unwrap_or("-"),
+        words(&plugin["roles"]),
+    )
+}
+
+fn words(list: &Value) -> String {
+    let words = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// `plugin inspect`
+pub fn inspect(file: &Path, as_json: bool) -> u8 {
+    let plugin = match read(file) {
+        Ok(plugin) => plugin,
+        Err(error) => {
+            complain(&error.to_string());
+            return FAILED;
+        }
+    };
+    if as_json {
+        return print_json(&json!(plugin));
+    }
+    print(&describe(&plugin))
+}
+
+fn describe(plugin: &Inspection) -> String {
+    let manifest = &plugin.manifest;
+    let about = &manifest["plugin"];
+    let or_none = |words: String| {
+        if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words
+        }
+    };
+    let mut lines = vec![
+        format!(
+            "{} {}  {}",
+            plugin.id,
+            about["version"].as_str().unwrap_or("-"),
+            about["description"].as_str().unwrap_or_default()
+        ),
+        format!("  size          {} bytes", plugin.size),
+        format!("  sha256        {}", plugin.hash),
+        format!("  roles         {}", or_none(plugin.roles.join(", "))),
+        format!(
+            "  capabilities  {}",
+            or_none(plugin.capabilities.join(", "))
+        ),
+        format!(
+            "  publishes     {}",
+            or_none(words(&manifest["publishes"]["kinds"]))
+        ),
+        format!(
+            "  answers       {}",
+            or_none(words(&manifest["offers"]["messages"]))
+        ),
+    ];
+    for (title, part) in [("requests", "requests"), ("configuration", "config")] {
+        if let Some(value) = manifest.get(part).filter(|v| !v.is_null()) {
+            lines.push(format!("  {title}"));
+            let text = format!("{value:#}");
+            lines.extend(text.lines().map(|line| format!("    {line}")));
+        }
+    }
+    lines.join("\n")
+}
+
+/// `plugin check`
+pub fn check(file: &Path, as_json: bool) -> u8 {
+    let (code, answer) = match read(file) {
+        Ok(plugin) => (
+            OK,
+            json!({ "file": file, "ok": true, "id": plugin.id, "hash": plugin.hash }),
+        ),
+        Err(error) => (
+            FAILED,
+            json!({ "file": file, "ok": false, "error": error.to_string() }),
+        ),
+    };
+    if as_json {
+        print_json(&answer);
+    } else if let Some(error) = answer["error"].as_str() {
+        complain(error);
+    } else {
+        print(&format!("{}: ok", file.display()));
+    }
+    code
+}

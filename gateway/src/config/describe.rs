@@ -1,0 +1,141 @@
+//! The complete commented file of `hearthgate config default`, from the table of keys.
+
+use super::keys::{Change, Key, Shape};
+use super::reference::TOP;
+use std::fmt::Write;
+
+const HEAD: &str = "\
+# Every key of Hearthgate's configuration, with its default and what it means.
+# Keep what you change and leave out the rest: what is not said has its default.
+#
+# Sizes are \"512B\", \"64KiB\", \"32MiB\", \"1GiB\"; durations \"50ms\", \"10s\", \"5m\", \"1h\", \"1d\".
+# Relative paths are relative to this file's folder.
+# Each key can be set in the environment as well: HEARTHGATE_ADMIN__ADDRESS=127.0.0.1:4002 ( _ for -, __ for . ).
+# A changed file is taken over while the gateway runs, except where \"at the next start\" is said.
+";
+
+/// The file. It means the same as an empty one.
+#[must_use]
+pub fn default_file() -> String {
+    let mut text = HEAD.to_owned();
+    for key in TOP {
+        let _ = writeln!(text);
+        match key.shape {
+            Shape::Sections(keys) => {
+                comment(&mut text, "", key);
+                listener(&mut text, key, keys);
+            }
+            Shape::Named(keys) if key.name == "sources" => {
+                comment(&mut text, "", key);
+                instance(&mut text, key.name, keys);
+            }
+            Shape::Section(keys) => {
+                comment(&mut text, "", key);
+                let _ = writeln!(text, "[{}]", key.name);
+                pairs(&mut text, "", keys);
+            }
+            _ => comment(&mut text, "", key),
+        }
+    }
+    text
+}
+
+fn comment(text: &mut String, prefix: &str, key: &Key) {
+    let when = match key.change {
+        Change::Live => "",
+        Change::Restart => " Takes effect at the next start.",
+    };
+    let _ = writeln!(text, "{prefix}# {}{when}", key.doc);
+}
+
+fn pairs(text: &mut String, prefix: &str, keys: &[Key]) {
+    for key in keys {
+        comment(text, prefix, key);
+        let value = if key.default.is_empty() {
+            example(key)
+        } else {
+            key.default
+        };
+        let _ = writeln!(text, "{prefix}{} = {value}", key.name);
+    }
+}
+
+/// What a key without a default may look like.
+fn example(key: &Key) -> &'static str {
+    match (key.name, key.shape) {
+        ("address", _) => "\"127.0.0.1:3001\"",
+        ("routes", _) => "[{ path = \"/ws\", dialect = \"native\" }]",
+        ("plugin", _) => "\"metrics\"",
+        (_, Shape::Texts) => "[]",
+        _ => "{}",
+    }
+}
+
+fn listener(text: &mut String, key: &Key, keys: &[Key]) {
+    let _ = writeln!(text, "[[{}]]", key.name);
+    pairs(text, "", keys);
+}
+
+/// An instance, all of it as a comment: none is there by default.
+fn instance(text: &mut String, table: &str, keys: &[Key]) {
+    let _ = writeln!(text, "# [{table}.host]");
+    let (tables, plain): (Vec<_>, Vec<_>) = keys
+        .iter()
+        .partition(|k| matches!(k.shape, Shape::Section(_)));
+    let plain: Vec<Key> = plain.into_iter().copied().collect();
+    pairs(text, "# ", &plain);
+    for key in tables {
+        let Shape::Section(keys) = key.shape else {
+            continue;
+        };
+        let _ = writeln!(text, "#");
+        comment(text, "# ", key);
+        let _ = writeln!(text, "# [{table}.host.{}]", key.name);
+        pairs(text, "# ", keys);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Limits};
+
+    #[test]
+    fn the_default_file_means_the_defaults() {
+        let config = Config::parse(&default_file()).expect("the default file is valid");
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn its_example_of_an_instance_is_valid_and_has_the_defaults() {
+        let file = default_file();
+        let commented = |line: &str| line.strip_prefix("# ").map(str::to_owned);
+        let lines = file.lines().skip_while(|l| !l.starts_with("# [sources"));
+        let example: Vec<_> = lines
+            .take_while(|l| l.starts_with('#'))
+            .filter_map(commented)
+            .collect();
+        let config = Config::parse(&example.join("\n")).expect("the example is valid");
+        let instance = &config.instances[0];
+        assert_eq!(instance.plugin, "metrics");
+        assert_eq!(instance.limits, Limits::default());
+    }
+
+    #[test]
+    fn every_key_is_explained() {
+        fn check(keys: &[Key], file: &str) {
+            for key in keys {
+                assert!(
+                    key.doc.ends_with('.') || key.doc.ends_with('}') || key.doc.ends_with("]."),
+                    "{}",
+                    key.name
+                );
+                assert!(file.contains(key.name), "{}", key.name);
+                if let Shape::Section(keys) | Shape::Sections(keys) = key.shape {
+                    check(keys, file);
+                }
+            }
+        }
+        check(TOP, &default_file());
+    }
+}

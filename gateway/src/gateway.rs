@@ -1,0 +1,250 @@
+//! The composition root: every part is made here, in one order, and stopped in another.
+//!
+//! Start: metrics → sockets bound (what is in use fails before anything runs) → shards → bus → plugin host →
+//! connections → listeners → admin → the watch on the configuration file.
+//! Stop: `/readyz` says no → listeners closed → clients told to come back elsewhere, outboxes written out →
+//! plugins saved and stopped → admin; all inside `shutdown.deadline`, and what is not done by then is cut off.
+
+mod controller;
+mod listeners;
+mod reload;
+mod restart;
+mod watch;
+
+use crate::admin::{Admin, Control, Guard, Order, Phase, ReloadReport, State};
+use crate::bus::Bus;
+use crate::config::{Config, DialectName, Mount};
+use crate::connection::{Connections, Registry};
+use crate::listener::{Bound, Listening};
+use crate::plugins::{GatewayView, HostError, PluginHost, Ports};
+use crate::shard::Shards;
+use crate::telemetry::logs::LogControl;
+use crate::telemetry::metrics::Metrics;
+use controller::{Command, Controller};
+use listeners::Listeners;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch as cell};
+use tokio::task::JoinHandle;
+
+/// Reloads that wait: more than one at a time only delays the last.
+const ORDERS: usize = 4;
+
+/// What a start needs besides the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct StartOptions {
+    /// Where the configuration came from, and is read anew from. `None`: there is no file.
+    pub file: Option<ConfigFile>,
+    /// How to change what is logged, where the process's logs are the gateway's.
+    pub logs: Option<LogControl>,
+}
+
+/// A configuration file and the overrides that hold with it.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    /// The file; its folder is watched.
+    pub path: PathBuf,
+    /// The environment, as it was at the start.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address can't be listened on.
+    #[error("can't listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The plugin host could not be prepared.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// A running gateway. Dropping it stops it as [`Gateway::stop`] does, but nobody waits for that.
+#[derive(Debug)]
+pub struct Gateway {
+    addresses: cell::Receiver<Vec<SocketAddr>>,
+    admin: Option<SocketAddr>,
+    commands: mpsc::Sender<Command>,
+    control: Control,
+    task: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts every part. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// An address can't be listened on, or the plugin host can't be prepared.
+    pub async fn start(config: Config, options: StartOptions) -> Result<Self, StartError> {
+        let metrics = Metrics::install();
+        let sockets = Sockets::bind(&config)?;
+        let admin = sockets.admin.as_ref().map(Bound::address);
+
+        let shards = Shards::start(&config.connections);
+        let bus = Bus::new(shards.clone());
+        let registry = Arc::new(Registry::new());
+        let ports = Ports {
+            bus: bus.clone(),
+            view: registry.clone(),
+            own_addresses: sockets.addresses(),
+        };
+        let plugins =
+            PluginHost::start(config.plugins.clone(), config.instances.clone(), ports).await?;
+        let settings = config.connections.clone();
+        let connections = Connections::new(
+            settings,
+            registry.clone(),
+            bus.clone(),
+            shards,
+            plugins.clone(),
+        );
+        let mut listeners = Listeners::new(connections.clone(), plugins.clone());
+        listeners.open(sockets.clients, config.connections.handshake_timeout);
+
+        let (orders, ordered) = mpsc::channel::<Order>(ORDERS);
+        let (commands, commanded) = mpsc::channel(ORDERS);
+        let (last, last_seen) = cell::channel(None);
+        let (phase, phase_seen) = cell::channel(Phase::Running);
+        let control = Control::new(orders, last_seen);
+        let state = State {
+            bus: bus.clone(),
+            view: registry as Arc<dyn GatewayView>,
+            plugins: plugins.clone(),
+            control: control.clone(),
+            metrics: metrics.clone(),
+            phase: phase_seen,
+        };
+        let admin_listening = sockets
+            .admin
+            .map(|bound| serve_admin(bound, &config, state));
+        let (addresses, addresses_seen) = cell::channel(listeners.addresses());
+        announce(&config, &listeners.addresses(), admin);
+        let watch = options
+            .file
+            .as_ref()
+            .and_then(|file| watch::start(&file.path, control.clone()));
+        let controller = Controller {
+            started_with: config,
+            options,
+            listeners,
+            connections,
+            plugins,
+            bus,
+            admin: admin_listening,
+            metrics,
+            phase,
+            last,
+            addresses,
+            watch,
+        };
+        let task = tokio::spawn(controller.run(ordered, commanded));
+        Ok(Self {
+            addresses: addresses_seen,
+            admin,
+            commands,
+            control,
+            task,
+        })
+    }
+
+    /// Where clients can connect, with real ports, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.addresses.borrow().clone()
+    }
+
+    /// Where the admin API is; `None`: it is off.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Applies another configuration. Its plugins are checked first; one that does not fit changes nothing.
+    /// `None`: the gateway is stopping.
+    pub async fn reload(&self, config: Config) -> Option<ReloadReport> {
+        let (report, answer) = oneshot::channel();
+        let command = Command::Apply(Box::new(config), report);
+        self.commands.send(command).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Reads the configuration file anew and applies it. `None`: the gateway is stopping.
+    pub async fn reload_file(&self, trigger: &'static str) -> Option<ReloadReport> {
+        self.control.reload(trigger).await
+    }
+
+    /// Stops every part in order, inside `shutdown.deadline`.
+    pub async fn stop(self) {
+        let (done, stopped) = oneshot::channel();
+        if self.commands.send(Command::Stop(done)).await.is_ok() {
+            let _ = stopped.await;
+        }
+        let _ = self.task.await;
+    }
+}
+
+/// Every address, bound before anything runs.
+struct Sockets {
+    clients: Vec<(crate::config::Listener, Bound)>,
+    admin: Option<Bound>,
+}
+
+impl Sockets {
+    fn bind(config: &Config) -> Result<Self, StartError> {
+        let mut clients = Vec::new();
+        for listener in &config.listeners {
+            clients.push((listener.clone(), bind(listener.address)?));
+        }
+        let admin = config.admin.address.map(bind).transpose()?;
+        Ok(Self { clients, admin })
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let clients = self.clients.iter().map(|(_, bound)| bound.address());
+        clients
+            .chain(self.admin.as_ref().map(Bound::address))
+            .collect()
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<Bound, StartError> {
+    Bound::new(address).map_err(|source| StartError::Bind { address, source })
+}
+
+fn serve_admin(bound: Bound, config: &Config, state: State) -> Listening {
+    let guard = Guard::new(bound.address(), config.admin.allowed_hosts.clone());
+    let admin = Admin::new(state, guard);
+    bound.serve(Arc::new(admin), config.connections.handshake_timeout)
+}
+
+/// Says what runs where.
+fn announce(config: &Config, addresses: &[SocketAddr], admin: Option<SocketAddr>) {
+    for (listener, address) in config.listeners.iter().zip(addresses) {
+        for route in &listener.routes {
+            let (scheme, what) = match &route.mount {
+                Mount::Dialect(DialectName::Native) => ("ws", "the native protocol".to_owned()),
+                Mount::Dialect(DialectName::Plugin(name)) => {
+                    ("ws", format!("the dialect of {name}"))
+                }
+                Mount::Plugin(name) => ("http", format!("the routes of {name}")),
+            };
+            let url = format!("{scheme}://{address}{}", route.path);
+            tracing::info!(%url, %what, "serving");
+        }
+    }
+    if let Some(address) = admin {
+        let url = format!("http://{address}");
+        tracing::info!(%url, what = "health, metrics and the admin API, without authentication", "serving");
+    }
+    let plugins = &config.plugins.directory;
+    for instance in config.instances.iter().filter(|i| i.enabled) {
+        tracing::info!(instance = %instance.name, plugin = %instance.plugin, "plugin configured");
+    }
+    tracing::info!(plugins = %plugins.display(), instances = config.instances.len(), version = env!("CARGO_PKG_VERSION"), "Hearthgate runs");
+}

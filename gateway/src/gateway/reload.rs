@@ -1,0 +1,191 @@
+//! Reload of the configuration. Everything that can fail comes first; then all of it is applied, and no
+//! connection notices.
+
+use super::controller::Controller;
+use super::restart::{keep_what_needs_restart, needs_restart};
+use crate::admin::ReloadReport;
+use crate::admin::reload::Outcome;
+use crate::config::{Config, Loaded};
+use crate::event::{Draft, InstanceName, Kind, Labels, Timestamp, Topic};
+use crate::plugins::check::Severity;
+use serde_json::json;
+use serde_json::value::to_raw_value;
+
+/// A configuration that is right, with what the operator is warned of; or what is wrong.
+type Checked = Result<(Config, Vec<String>), Vec<String>>;
+
+impl Controller {
+    /// Reads the file anew and applies it.
+    pub async fn reload_file(&mut self, trigger: &'static str) -> ReloadReport {
+        let Some(file) = self.options.file.clone() else {
+            let why = "the gateway was started without a configuration file".to_owned();
+            return self
+                .publish(ReloadReport::refused(trigger, vec![why]))
+                .await;
+        };
+        // Files are read and plugins are parsed: not work for the runtime's threads.
+        let read = move || -> Checked {
+            let loaded = match Loaded::file(&file.path, &file.environment) {
+                Ok(loaded) => loaded,
+                Err(crate::config::LoadError::Invalid(problems)) => {
+                    return Err(problems.headlines());
+                }
+                Err(error) => return Err(vec![error.to_string()]),
+            };
+            let warnings = check(&loaded.config, |found| {
+                loaded.problems([found]).headlines().concat()
+            })?;
+            Ok((loaded.config, warnings))
+        };
+        self.reload(trigger, read).await
+    }
+
+    /// Applies a configuration that is there already.
+    pub async fn reload_with(&mut self, config: Config, trigger: &'static str) -> ReloadReport {
+        let read = move || -> Checked {
+            let warnings = check(&config, |(instance, key, why)| {
+                format!("{instance}.{key}: {why}")
+            })?;
+            Ok((config, warnings))
+        };
+        self.reload(trigger, read).await
+    }
+
+    async fn reload(
+        &mut self,
+        trigger: &'static str,
+        read: impl FnOnce() -> Checked + Send + 'static,
+    ) -> ReloadReport {
+        let checked = tokio::task::spawn_blocking(read).await;
+        let checked = checked.unwrap_or_else(|error| Err(vec![error.to_string()]));
+        let report = match checked {
+            Ok((config, warnings)) => {
+                for warning in warnings {
+                    tracing::warn!(%warning, "the configuration has something to look at");
+                }
+                self.apply(trigger, config).await
+            }
+            Err(problems) => ReloadReport::refused(trigger, problems),
+        };
+        self.publish(report).await
+    }
+
+    async fn apply(&mut self, trigger: &'static str, mut config: Config) -> ReloadReport {
+        let prepared = match self.listeners.prepare(&config.listeners) {
+            Ok(prepared) => prepared,
+            Err(why) => return ReloadReport::refused(trigger, vec![why]),
+        };
+        let needs_restart = needs_restart(&self.started_with, &config);
+        keep_what_needs_restart(&self.started_with, &mut config);
+        // Plugins before routes: a new route must find its plugin.
+        let plugins = self
+            .plugins
+            .apply(config.plugins.clone(), config.instances.clone())
+            .await;
+        self.connections.apply(config.connections.clone());
+        let head_timeout = config.connections.handshake_timeout;
+        let listeners = self
+            .listeners
+            .exchange(&config.listeners, prepared, head_timeout);
+        let _ = self.addresses.send(self.listeners.addresses());
+        if let Some(logs) = &self.options.logs {
+            logs.apply(&config.log);
+        }
+        self.started_with = config;
+        let refused = plugins.refused.iter();
+        let problems: Vec<_> = refused
+            .map(|(name, why)| format!("{name}: {why}"))
+            .collect();
+        ReloadReport {
+            outcome: match problems.is_empty() {
+                true => Outcome::Applied,
+                false => Outcome::Partial,
+            },
+            problems,
+            listeners_opened: listeners.opened,
+            listeners_closed: listeners.closed,
+            plugins,
+            needs_restart,
+            ..ReloadReport::new(trigger)
+        }
+    }
+
+    /// Tells everyone how it went: log, metrics, admin API, and an event.
+    async fn publish(&mut self, report: ReloadReport) -> ReloadReport {
+        let outcome = match report.outcome {
+            Outcome::Applied => "applied",
+            Outcome::Partial => "partial",
+            Outcome::Refused => "refused",
+        };
+        metrics::counter!("hearthgate_config_reloads_total", "outcome" => outcome).increment(1);
+        let success = report.outcome != Outcome::Refused;
+        metrics::gauge!("hearthgate_config_last_reload_success").set(f64::from(u8::from(success)));
+        if success {
+            let now = Timestamp::now().as_millis() as f64 / 1000.0;
+            metrics::gauge!("hearthgate_config_last_success_timestamp_seconds").set(now);
+            tracing::info!(outcome, trigger = report.trigger, plugins = ?report.plugins, opened = ?report.listeners_opened, closed = ?report.listeners_closed, "configuration reloaded");
+        } else {
+            tracing::error!(
+                trigger = report.trigger,
+                "configuration refused; nothing has changed"
+            );
+        }
+        for problem in &report.problems {
+            tracing::error!(%problem, "a problem of the configuration");
+        }
+        for key in &report.needs_restart {
+            tracing::warn!(key, "the change of this key takes effect at the next start");
+        }
+        let reason = report.problems.join("\n");
+        let data = match reason.is_empty() {
+            true => json!({ "outcome": outcome }),
+            false => json!({ "outcome": outcome, "reason": reason }),
+        };
+        if let Some(draft) = draft(&data) {
+            let published = self
+                .bus
+                .publish(&InstanceName::gateway(), vec![draft])
+                .await;
+            if let Err(error) = published {
+                tracing::warn!(%error, "the reload's event was not published");
+            }
+        }
+        let _ = self.last.send(Some(report.clone()));
+        report
+    }
+}
+
+/// Holds a configuration against its plugins: the warnings, or the errors, each written by `say`.
+fn check(
+    config: &Config,
+    say: impl Fn((String, String, String)) -> String,
+) -> Result<Vec<String>, Vec<String>> {
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    for problem in crate::plugins::check(config) {
+        let list = match problem.severity {
+            Severity::Error => &mut errors,
+            Severity::Warning => &mut warnings,
+        };
+        list.push(say((
+            problem.instance.to_string(),
+            problem.key,
+            problem.message,
+        )));
+    }
+    match errors.is_empty() {
+        true => Ok(warnings),
+        false => Err(errors),
+    }
+}
+
+fn draft(data: &serde_json::Value) -> Option<Draft> {
+    Some(Draft {
+        kind: Kind::parse("gateway.config_reloaded").ok()?,
+        topic: Topic::parse("gateway/config").ok()?,
+        labels: Labels::default(),
+        data: to_raw_value(data).ok()?,
+        occurred_at: None,
+        retain: true,
+        audience: Vec::new(),
+    })
+}
