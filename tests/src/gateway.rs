@@ -70,13 +70,14 @@ impl Gateway {
         (self.address, self.admin) = addresses.await;
     }
 
+    /// The addresses are in the lines `serving`, each with its URL.
     fn listening(&self, role: &str) -> Option<SocketAddr> {
         let lines = self.journal.lines();
-        let line = lines.iter().rev().find(|line| {
-            line.message.contains("listening")
-                && (line.message.contains("admin") == (role == "admin"))
-        })?;
-        line.field("address").parse().ok()
+        let is_admin = |what: &str| what.contains("admin");
+        let mut serving = lines.iter().rev().filter(|line| line.message == "serving");
+        let line = serving.find(|line| is_admin(&line.field("what")) == (role == "admin"))?;
+        let url = line.field("url");
+        url.split("://").nth(1)?.split('/').next()?.parse().ok()
     }
 
     /// Where clients connect.

@@ -32,20 +32,23 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A compiled guest (`tests/guests/ID`) or bundled plugin (`plugins/ID`).
+/// A compiled bundled plugin (`plugins/ID`) or guest (`tests/guests/ID`); `ID-FEATURE` is a guest built with a feature.
 ///
 /// # Panics
 /// It was not built.
 #[must_use]
 pub fn compiled(id: &str) -> PathBuf {
-    let folder = target().join("wasm32-wasip2").join("plugin");
-    let stem = id.replace('-', "_");
-    let places = [
-        folder.join(format!("guest_{stem}.wasm")),
-        folder.join(format!("plugin_{stem}.wasm")),
-    ];
+    let places =
+        ["guests", "plugins"].map(|folder| target().join(folder).join(format!("{id}.wasm")));
     let found = places.iter().find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("no guest or plugin `{id}` in {}: run the tests by `cargo xtask test`, which builds them", folder.display())).clone()
+    found
+        .unwrap_or_else(|| {
+            panic!(
+                "{} is missing: run the tests by `cargo xtask test`, which builds it",
+                places[0].display()
+            )
+        })
+        .clone()
 }
 
 /// Puts a file into a plugins folder the way an operator should: whole, by a rename.

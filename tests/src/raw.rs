@@ -96,6 +96,14 @@ impl Raw {
         self.frame(0x81, text.as_bytes()).await;
     }
 
+    /// Writes a text frame unless the connection is gone or takes nothing for a second.
+    pub async fn try_text(&mut self, text: &str) -> bool {
+        let bytes = masked(0x81, text.as_bytes());
+        let patience = std::time::Duration::from_secs(1);
+        let written = tokio::time::timeout(patience, self.stream.write_all(&bytes)).await;
+        matches!(written, Ok(Ok(())))
+    }
+
     /// Reads an HTTP head.
     ///
     /// # Panics

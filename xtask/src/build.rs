@@ -35,21 +35,66 @@ pub fn plugins(workspace: &Workspace) -> Result<()> {
     install(workspace, &crates)
 }
 
-/// Builds the bundled plugins and the test guests; the tests take both from cargo's own folder.
+/// Builds the bundled plugins and the test guests, with each feature of a guest as a build of its own:
+/// `target/guests/NAME.wasm` and `NAME-FEATURE.wasm`.
 pub fn plugins_and_guests(workspace: &Workspace) -> Result<()> {
-    let crates = workspace.plugins()?;
-    let all: Vec<String> = crates.iter().cloned().chain(workspace.guests()?).collect();
+    let (plugins, guests) = (workspace.plugins()?, workspace.guests()?);
+    let all: Vec<String> = plugins.iter().chain(&guests).cloned().collect();
     wasm(workspace, &all)?;
-    install(workspace, &crates)
+    install(workspace, &plugins)?;
+    let folder = workspace.target.join("guests");
+    std::fs::create_dir_all(&folder)?;
+    for guest in &guests {
+        let id = guest.strip_prefix("guest-").unwrap_or(guest);
+        copy(&built(workspace, guest), &folder.join(format!("{id}.wasm")))?;
+        for feature in features(workspace, id)? {
+            execute(wasm_command(workspace).args(["--package", guest, "--features", &feature]))?;
+            copy(
+                &built(workspace, guest),
+                &folder.join(format!("{id}-{feature}.wasm")),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// The features of a guest: versions of it that a reload is to tell apart.
+fn features(workspace: &Workspace, id: &str) -> Result<Vec<String>> {
+    let manifest = workspace
+        .root
+        .join("tests/guests")
+        .join(id)
+        .join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest)?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("{} is no TOML", manifest.display()))?;
+    let features = table.get("features").and_then(toml::Value::as_table);
+    let names = features.into_iter().flat_map(toml::Table::keys);
+    Ok(names.filter(|name| *name != "default").cloned().collect())
 }
 
 fn wasm(workspace: &Workspace, crates: &[String]) -> Result<()> {
     add_target(workspace)?;
-    let mut command = workspace.cargo(&["build", "--profile", "plugin", "--target", WASM]);
+    let mut command = wasm_command(workspace);
     for name in crates {
         command.args(["--package", name]);
     }
     execute(&mut command)
+}
+
+/// Panic messages name their source files; without the machine's folders, so that a plugin's bytes tell nothing of
+/// who built it and are the same everywhere.
+fn wasm_command(workspace: &Workspace) -> Command {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let remap =
+        |folder: &Path, name: &str| format!("--remap-path-prefix={}={name}", folder.display());
+    let mut flags = vec![remap(&workspace.root, "hearthgate")];
+    flags.extend(home.map(|home| remap(&home, "cargo")));
+    let mut command = workspace.cargo(&["build", "--profile", "plugin", "--target", WASM]);
+    command.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", flags.join(" "));
+    command
 }
 
 /// Adds the WebAssembly target where it is missing: rustup does it by itself only where automatic installation is on.
@@ -71,34 +116,35 @@ fn add_target(workspace: &Workspace) -> Result<()> {
         .with_context(|| format!("the Rust target {WASM} is missing and rustup could not add it; install it with your Rust"))
 }
 
-/// Copies each plugin under its id, `plugin_NAME.wasm` → `NAME.wasm`, by rename: a running gateway watches that folder
-/// and must never see half a file. A plugin that has not changed is left alone, so that nothing reloads for nothing.
+/// Copies each plugin under its id: `plugin_NAME.wasm` → `NAME.wasm`.
 fn install(workspace: &Workspace, crates: &[String]) -> Result<()> {
     let folder = workspace.target.join("plugins");
     std::fs::create_dir_all(&folder)?;
     let mut wanted = Vec::new();
     for name in crates {
-        let built = built(workspace, name);
         let id = name.strip_prefix("plugin-").unwrap_or(name);
-        let bytes =
-            std::fs::read(&built).with_context(|| format!("{} was not built", built.display()))?;
         let place = folder.join(format!("{id}.wasm"));
-        if std::fs::read(&place).ok().as_ref() != Some(&bytes) {
-            let partial = folder.join(format!(".{id}.wasm.partial"));
-            std::fs::write(&partial, &bytes)?;
-            std::fs::rename(&partial, &place)?;
-        }
+        copy(&built(workspace, name), &place)?;
         wanted.push(place);
     }
     warn_of_strangers(&folder, &wanted)
 }
 
+/// Copies by rename: a running gateway may watch the folder and must never see half a file. What has not changed is
+/// left alone, so that nothing reloads for nothing.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("{} was not built", from.display()))?;
+    if std::fs::read(to).ok().as_ref() != Some(&bytes) {
+        let partial = to.with_extension("partial");
+        std::fs::write(&partial, &bytes)?;
+        std::fs::rename(&partial, to)?;
+    }
+    Ok(())
+}
+
 fn built(workspace: &Workspace, name: &str) -> PathBuf {
-    workspace
-        .target
-        .join(WASM)
-        .join("plugin")
-        .join(format!("{}.wasm", name.replace('-', "_")))
+    let folder = workspace.target.join(WASM).join("plugin");
+    folder.join(format!("{}.wasm", name.replace('-', "_")))
 }
 
 /// A plugin that no crate stands for is the user's: it stays, and is named.
