@@ -1,7 +1,12 @@
 //! What a plugin's file says of itself.
 
+use super::manifest::{Manifest, Requests};
+use super::package::{LoadError, Package};
 use serde::Serialize;
 use std::path::Path;
+
+/// Most bytes that are read to inspect a file, where no configuration says so.
+pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What a plugin's file says of itself.
 #[derive(Debug, Clone, Serialize)]
@@ -20,25 +25,53 @@ pub struct Inspection {
     pub manifest: serde_json::Value,
 }
 
-/// Why a plugin's file can't be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file can't be read.
-    #[error("{path}: {source}")]
-    Read {
-        /// The file.
-        path: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-}
-
 /// Reads and checks a plugin's file without running any of it.
 ///
 /// # Errors
 /// Says why the gateway would refuse the file.
 pub fn inspect(path: &Path) -> Result<Inspection, LoadError> {
-    let source = std::io::Error::from(std::io::ErrorKind::Unsupported);
-    let path = path.display().to_string();
-    Err(LoadError::Read { path, source })
+    let package = Package::read(path, MAX_FILE_BYTES)?;
+    Ok(Inspection {
+        id: package.manifest.id.clone(),
+        hash: package.hash.to_string(),
+        size: package.bytes.len() as u64,
+        roles: package.roles.iter().map(|r| r.name()).collect(),
+        capabilities: package.capabilities.iter().map(|c| c.name()).collect(),
+        manifest: manifest_json(&package.manifest),
+    })
+}
+
+fn manifest_json(manifest: &Manifest) -> serde_json::Value {
+    let kinds = |kinds: &[crate::event::Kind]| -> Vec<String> {
+        kinds.iter().map(|k| k.as_str().to_owned()).collect()
+    };
+    serde_json::json!({
+        "id": manifest.id,
+        "version": manifest.version,
+        "api": manifest.api,
+        "description": manifest.description,
+        "offers": { "messages": manifest.messages },
+        "publishes": { "kinds": kinds(&manifest.publishes) },
+        "kinds": manifest.kinds.iter().map(|(k, s)| (k.as_str().to_owned(), s.clone())).collect::<serde_json::Map<_, _>>(),
+        "requests": requests_json(&manifest.required),
+        "optional": requests_json(&manifest.optional),
+        "config": manifest.config,
+    })
+}
+
+fn requests_json(requests: &Requests) -> serde_json::Value {
+    let texts = |filters: &[crate::event::TopicFilter]| -> Vec<String> {
+        filters.iter().map(|f| f.as_str().to_owned()).collect()
+    };
+    serde_json::json!({
+        "publish": texts(&requests.publish),
+        "subscribe": texts(&requests.subscribe),
+        "connect": requests.connect,
+        "files": requests.files,
+        "commands": requests.commands,
+        "secrets": requests.secrets,
+        "reveal": requests.reveal,
+        "gateway": requests.gateway,
+        "system": requests.system,
+    })
 }

@@ -1,0 +1,91 @@
+//! The place that an instance's guests work in: everything of theirs that outlives one guest.
+
+use super::admission::Admission;
+use super::api::GatewayView;
+use super::lines::Lines;
+use super::replies::Replies;
+use super::series::Series;
+use super::services::Services;
+use crate::bus::Bus;
+use crate::config::Limits;
+use crate::event::InstanceName;
+use arc_swap::ArcSwap;
+use metrics::{Counter, counter};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// The place of one instance.
+pub struct Place {
+    /// The instance's name: the source of its events.
+    pub name: InstanceName,
+    /// Sockets, files, timers, store and the rest of the outside world.
+    pub services: Services,
+    /// The way of its events.
+    pub admission: Admission,
+    /// The way of its log lines.
+    pub lines: Arc<Lines>,
+    /// Its metrics.
+    pub series: Series,
+    /// Answers that it still owes.
+    pub replies: Arc<Replies>,
+    /// What it may be told of the gateway.
+    pub view: Arc<dyn GatewayView>,
+    /// Linear memory of its guests, in bytes.
+    pub memory: Arc<AtomicU64>,
+    limits: ArcSwap<Limits>,
+    denied: Counter,
+    denial: Denial,
+}
+
+/// Limits the lines about denials.
+struct Denial(governor::DefaultDirectRateLimiter);
+
+impl Place {
+    /// A place for `name`.
+    #[must_use]
+    pub fn new(
+        name: &InstanceName,
+        limits: &Limits,
+        services: Services,
+        bus: Bus,
+        view: Arc<dyn GatewayView>,
+    ) -> Self {
+        let quota = governor::Quota::per_minute(std::num::NonZeroU32::MIN.saturating_add(5));
+        Self {
+            name: name.clone(),
+            services,
+            admission: Admission::new(name, limits, bus),
+            lines: Arc::new(Lines::new(name, limits.log_rate)),
+            series: Series::new(name, limits.metric_series),
+            replies: Arc::new(Replies::new(limits.mailbox)),
+            view,
+            memory: Arc::new(AtomicU64::new(0)),
+            limits: ArcSwap::from_pointee(limits.clone()),
+            denied: counter!("hearthgate_guest_denied_total", "instance" => name.to_string()),
+            denial: Denial(governor::RateLimiter::direct(quota)),
+        }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// Puts other limits in force. Guests that run keep their memory limit until they are replaced.
+    pub fn set_limits(&self, limits: &Limits) {
+        self.admission.limit(limits);
+        self.lines.limit(limits.log_rate);
+        self.series.limit(limits.metric_series);
+        self.limits.store(Arc::new(limits.clone()));
+    }
+
+    /// Counts a denial, and tells the operator which grant is missing: at most six times a minute.
+    pub fn denied(&self, reason: &str) {
+        self.denied.increment(1);
+        if self.denial.0.check().is_ok() {
+            let reason = super::lines::escape(reason, 512);
+            tracing::warn!(instance = self.name.as_str(), reason, "denied to a plugin");
+        }
+    }
+}
