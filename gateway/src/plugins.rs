@@ -1,6 +1,7 @@
 //! The plugin host: catalog, supervision, instances, and what guests may import. It knows no connection.
 
 mod admission;
+mod announce;
 pub mod api;
 mod bindings;
 pub mod check;
@@ -9,20 +10,29 @@ mod context;
 mod convert;
 mod engine;
 mod grants;
+mod guest;
 pub mod handle;
 pub mod host;
 mod imports;
 pub mod input;
 pub mod inspect;
 pub mod interfaces;
+mod job;
+mod life;
 mod lines;
+mod loaded;
 pub mod manifest;
 pub mod package;
 mod place;
+mod pool;
 mod replies;
 mod series;
 pub mod services;
+mod setback;
+mod slot;
 pub mod status;
+mod suspects;
+mod watcher;
 
 pub use api::GatewayView;
 pub use check::{Problem, check};

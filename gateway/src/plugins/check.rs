@@ -1,7 +1,15 @@
-//! Whether a configuration fits the plugins that it names.
+//! Whether a configuration fits the plugins that it names. The same rules hold for `hearthgate check` and for an
+//! instance that is about to start.
 
-use crate::config::Config;
+mod grants;
+
+use super::configuration;
+use super::interfaces::Role;
+use super::manifest::{Manifest, nearest};
+use super::package::{LoadError, Package};
+use crate::config::{Config, Instance};
 use crate::event::InstanceName;
+use std::path::Path;
 
 /// One thing about an instance that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +33,156 @@ pub enum Severity {
     Warning,
 }
 
-/// Holds a configuration against the plugins in its folder. Reads every plugin that it names.
+/// Holds a configuration against the plugins in its folder. Reads every plugin that an enabled instance names.
 #[must_use]
-pub fn check(_config: &Config) -> Vec<Problem> {
-    Vec::new()
+pub fn check(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for instance in config.instances.iter().filter(|i| i.enabled) {
+        problems.extend(check_file(config, instance));
+    }
+    problems
 }
+
+fn check_file(config: &Config, instance: &Instance) -> Vec<Problem> {
+    let directory = &config.plugins.directory;
+    let path = file_of(directory, &instance.plugin);
+    match Package::read(&path, config.plugins.max_file_bytes) {
+        Ok(package) => check_instance(&package, instance),
+        Err(error) => {
+            let message = match error {
+                LoadError::Missing(_) => missing(directory, &instance.plugin),
+                other => format!("{}: {other}", path.display()),
+            };
+            vec![Problem {
+                instance: instance.name.clone(),
+                key: "plugin".to_owned(),
+                message,
+                severity: Severity::Error,
+            }]
+        }
+    }
+}
+
+/// Where the file of a plugin is.
+#[must_use]
+pub fn file_of(directory: &Path, plugin: &str) -> std::path::PathBuf {
+    directory.join(format!("{plugin}.wasm"))
+}
+
+fn missing(directory: &Path, plugin: &str) -> String {
+    let names: Vec<String> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".wasm").map(str::to_owned))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!(
+        "there is no plugin {plugin:?} in {}{}",
+        directory.display(),
+        nearest(plugin, &names)
+    )
+}
+
+/// Holds one instance against its plugin.
+#[must_use]
+pub fn check_instance(package: &Package, instance: &Instance) -> Vec<Problem> {
+    let mut found = Findings {
+        instance,
+        problems: Vec::new(),
+    };
+    let manifest = &package.manifest;
+    let config = match configuration::complete(manifest.config.as_ref(), &instance.config) {
+        Ok(config) => config,
+        Err(misfits) => {
+            for misfit in misfits {
+                found.error(&misfit.key, misfit.message);
+            }
+            instance.config.clone()
+        }
+    };
+    grants::check(manifest, &config, &mut found);
+    if package.roles.contains(&Role::Handler) && manifest.messages.is_empty() {
+        let message = "the plugin exports message-handler, but its manifest offers no messages";
+        found.warning("plugin", message.to_owned());
+    }
+    found.problems
+}
+
+/// Collects what is found about one instance.
+struct Findings<'a> {
+    instance: &'a Instance,
+    problems: Vec<Problem>,
+}
+
+impl Findings<'_> {
+    fn error(&mut self, key: &str, message: String) {
+        self.add(key, message, Severity::Error);
+    }
+
+    fn warning(&mut self, key: &str, message: String) {
+        self.add(key, message, Severity::Warning);
+    }
+
+    fn add(&mut self, key: &str, message: String, severity: Severity) {
+        self.problems.push(Problem {
+            instance: self.instance.name.clone(),
+            key: key.to_owned(),
+            message,
+            severity,
+        });
+    }
+}
+
+/// A manifest's request with `${config.KEY}` replaced: one text for each value, none where the key has no value.
+#[must_use]
+pub fn expand(request: &str, config: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
+    let Some((before, rest)) = request.split_once("${config.") else {
+        return vec![request.to_owned()];
+    };
+    let Some((key, after)) = rest.split_once('}') else {
+        return vec![request.to_owned()];
+    };
+    let mut value = None;
+    for (depth, word) in key.split('.').enumerate() {
+        value = if depth == 0 {
+            config.get(word)
+        } else {
+            value.and_then(|v: &serde_json::Value| v.get(word))
+        };
+    }
+    let texts: Vec<String> = match value {
+        Some(serde_json::Value::String(text)) => vec![text.clone()],
+        Some(serde_json::Value::Number(number)) => vec![number.to_string()],
+        Some(serde_json::Value::Array(items)) => items
+            .iter()
+            .filter_map(|i| i.as_str().map(str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    };
+    texts
+        .into_iter()
+        .flat_map(|text| {
+            expand(after, config)
+                .into_iter()
+                .map(move |rest| (text.clone(), rest))
+        })
+        .map(|(text, rest)| format!("{before}{text}{rest}"))
+        .collect()
+}
+
+/// All requests of one sort, expanded.
+pub(super) fn expanded(
+    manifest: &Manifest,
+    config: &serde_json::Map<String, serde_json::Value>,
+    sort: impl Fn(&super::manifest::Requests) -> &[String],
+) -> Vec<String> {
+    let required = sort(&manifest.required).iter();
+    required
+        .chain(sort(&manifest.optional))
+        .flat_map(|r| expand(r, config))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

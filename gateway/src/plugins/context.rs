@@ -2,6 +2,7 @@
 
 use super::engine::TICK;
 use super::grants::Permissions;
+use super::loaded::Loaded;
 use super::place::Place;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,8 @@ pub struct Context {
     pub(super) place: Arc<Place>,
     /// What this binary may do, which is not what the one after it may.
     pub(super) permissions: Arc<Permissions>,
+    /// Its replacement runs: sockets and timers are not its own any more.
+    pub(super) retired: bool,
 }
 
 /// How the bindings get at the context.
@@ -55,9 +58,9 @@ impl Context {
     pub(super) fn store(
         engine: &wasmtime::Engine,
         place: &Arc<Place>,
-        permissions: &Arc<Permissions>,
+        loaded: &Loaded,
     ) -> Store<Self> {
-        let limits = place.limits();
+        let limits = &loaded.instance.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let context = Self {
@@ -71,7 +74,8 @@ impl Context {
             },
             ticks: 0,
             place: place.clone(),
-            permissions: permissions.clone(),
+            permissions: loaded.permissions.clone(),
+            retired: false,
         };
         let mut store = Store::new(engine, context);
         store.limiter(|context| &mut context.limiter);

@@ -1,42 +1,68 @@
 //! Handles to what instances offer. They stay valid over reloads: a call goes to whatever runs at that moment.
 
 use super::api::{Action, CallError, Client, DialectClient, GatewayStats, HttpCall, HttpReply};
+use super::job::Work;
+use super::replies::Answer;
+use super::slot::Slot;
 use crate::auth::Identity;
-use crate::event::{Event, InstanceName};
+use crate::event::Event;
 use serde_json::value::RawValue;
+use std::fmt;
 use std::sync::Arc;
 
 /// A handler of client messages.
-#[derive(Debug, Clone)]
-pub struct HandlerHandle(pub(super) InstanceName);
+#[derive(Clone)]
+pub struct HandlerHandle(pub(super) Arc<Slot>);
 
 /// A plugin's HTTP routes.
-#[derive(Debug, Clone)]
-pub struct RoutesHandle(pub(super) InstanceName);
+#[derive(Clone)]
+pub struct RoutesHandle(pub(super) Arc<Slot>);
 
 /// A plugin's dialect.
-#[derive(Debug, Clone)]
-pub struct DialectHandle(pub(super) InstanceName);
+#[derive(Clone)]
+pub struct DialectHandle(pub(super) Arc<Slot>);
 
-fn not_yet<T>(instance: &InstanceName) -> Result<T, CallError> {
-    Err(CallError::Unavailable {
-        instance: instance.clone(),
-        reason: "not running".to_owned(),
+impl fmt::Debug for HandlerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandlerHandle({})", self.0.name)
+    }
+}
+
+impl fmt::Debug for RoutesHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoutesHandle({})", self.0.name)
+    }
+}
+
+impl fmt::Debug for DialectHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DialectHandle({})", self.0.name)
+    }
+}
+
+/// An answer of another sort than the question: the host's own mistake, told as a failure of the plugin.
+fn odd<T>(slot: &Slot) -> Result<T, CallError> {
+    Err(CallError::Failed {
+        instance: slot.name.clone(),
+        reason: "answered something else than it was asked".to_owned(),
     })
 }
 
 impl HandlerHandle {
-    /// Has a message answered. May take until the instance's `call-timeout`.
+    /// Has a message answered. May take until twice the instance's `call-timeout`, where it waits for its turn.
     ///
     /// # Errors
     /// The plugin's rejection, its failure, or that it is away.
     pub async fn call(
         &self,
-        _client: Client,
-        _kind: String,
-        _data: Box<RawValue>,
+        client: Client,
+        kind: String,
+        data: Box<RawValue>,
     ) -> Result<Box<RawValue>, CallError> {
-        not_yet(&self.0)
+        match self.0.ask(Work::Message(client, kind, data)).await? {
+            Answer::Message(outcome) => Ok(outcome?),
+            _ => odd(&self.0),
+        }
     }
 }
 
@@ -45,8 +71,11 @@ impl RoutesHandle {
     ///
     /// # Errors
     /// The plugin's failure, or that it is away.
-    pub async fn serve(&self, _call: HttpCall) -> Result<HttpReply, CallError> {
-        not_yet(&self.0)
+    pub async fn serve(&self, call: HttpCall) -> Result<HttpReply, CallError> {
+        match self.0.ask(Work::Http(call)).await? {
+            Answer::Http(reply) => Ok(reply),
+            _ => odd(&self.0),
+        }
     }
 }
 
@@ -55,8 +84,8 @@ impl DialectHandle {
     ///
     /// # Errors
     /// The plugin's failure, or that it is away.
-    pub async fn on_open(&self, _client: DialectClient) -> Result<Vec<Action>, CallError> {
-        not_yet(&self.0)
+    pub async fn on_open(&self, client: DialectClient) -> Result<Vec<Action>, CallError> {
+        self.actions(Work::Open(client)).await
     }
 
     /// A connection sent a text message.
@@ -65,10 +94,10 @@ impl DialectHandle {
     /// As for `on_open`.
     pub async fn on_text(
         &self,
-        _client: DialectClient,
-        _text: String,
+        client: DialectClient,
+        text: String,
     ) -> Result<Vec<Action>, CallError> {
-        not_yet(&self.0)
+        self.actions(Work::Text(client, text)).await
     }
 
     /// The handler that `Action::Call` asked has answered.
@@ -77,11 +106,11 @@ impl DialectHandle {
     /// As for `on_open`.
     pub async fn on_reply(
         &self,
-        _client: DialectClient,
-        _kind: String,
-        _outcome: Result<Box<RawValue>, String>,
+        client: DialectClient,
+        kind: String,
+        outcome: Result<Box<RawValue>, String>,
     ) -> Result<Vec<Action>, CallError> {
-        not_yet(&self.0)
+        self.actions(Work::Reply(client, kind, outcome)).await
     }
 
     /// The token of `Action::Authenticate` was checked.
@@ -90,25 +119,38 @@ impl DialectHandle {
     /// As for `on_open`.
     pub async fn on_authenticated(
         &self,
-        _client: DialectClient,
-        _outcome: Result<Identity, String>,
+        client: DialectClient,
+        outcome: Result<Identity, String>,
     ) -> Result<Vec<Action>, CallError> {
-        not_yet(&self.0)
+        self.actions(Work::Authenticated(client, outcome)).await
     }
 
     /// The events as the dialect's messages: none, one or several for each.
     ///
     /// # Errors
     /// As for `on_open`; also when the plugin answers for more or fewer events than it was asked for.
-    pub async fn encode(&self, _events: &[Arc<Event>]) -> Result<Vec<Vec<String>>, CallError> {
-        not_yet(&self.0)
+    pub async fn encode(&self, events: &[Arc<Event>]) -> Result<Vec<Vec<String>>, CallError> {
+        match self.0.ask(Work::Encode(events.to_vec())).await? {
+            Answer::Messages(messages) => Ok(messages),
+            _ => odd(&self.0),
+        }
     }
 
     /// The dialect's heartbeat, where it has one.
     ///
     /// # Errors
     /// As for `on_open`.
-    pub async fn heartbeat(&self, _stats: GatewayStats) -> Result<Option<String>, CallError> {
-        not_yet(&self.0)
+    pub async fn heartbeat(&self, stats: GatewayStats) -> Result<Option<String>, CallError> {
+        match self.0.ask(Work::Heartbeat(stats)).await? {
+            Answer::Heartbeat(text) => Ok(text),
+            _ => odd(&self.0),
+        }
+    }
+
+    async fn actions(&self, work: Work) -> Result<Vec<Action>, CallError> {
+        match self.0.ask(work).await? {
+            Answer::Actions(actions) => Ok(actions),
+            _ => odd(&self.0),
+        }
     }
 }

@@ -1,18 +1,41 @@
 //! The plugin host: a handle, and one task for each instance.
 
+mod apply;
+mod reload;
+
+use super::announce::Announcer;
 use super::api::GatewayView;
+use super::engine::Engine;
 use super::handle::{DialectHandle, HandlerHandle, RoutesHandle};
-use super::status::{PluginStatus, ReloadOutcome};
+use super::input::Inbox;
+use super::interfaces::Role;
+use super::life::{Control, Life};
+use super::place::Place;
+use super::services::{Outside, Rights, Services};
+use super::slot::Slot;
+use super::status::{PluginState, PluginStatus, ReloadOutcome};
+use super::watcher::{Listing, Watcher};
 use crate::bus::Bus;
-use crate::config;
+use crate::config::{self, Instance};
 use crate::event::InstanceName;
+use arc_swap::ArcSwap;
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+
+/// How long `start` waits for the instances' first attempts; those that take longer go on in the background.
+const START_PATIENCE: Duration = Duration::from_secs(2);
+/// How often the gauges are brought up to date.
+const MEASURE: Duration = Duration::from_secs(2);
 
 /// What the host is connected to.
 pub struct Ports {
-    /// Where plugins publish, and what they are told of.
+    /// Where events are published.
     pub bus: Bus,
     /// What plugins may be told of the gateway.
     pub view: Arc<dyn GatewayView>,
@@ -61,52 +84,97 @@ pub struct Applied {
 
 /// The plugin host. Clones are handles to the same host.
 #[derive(Clone)]
-pub struct PluginHost;
+pub struct PluginHost(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    outside: Outside,
+    bus: Bus,
+    view: Arc<dyn GatewayView>,
+    announcer: Announcer,
+    settings: ArcSwap<config::Plugins>,
+    slots: RwLock<BTreeMap<InstanceName, Arc<Slot>>>,
+    /// One change at a time: of the configuration, of a file, or by hand.
+    changing: tokio::sync::Mutex<()>,
+}
 
 impl PluginHost {
     /// Starts the host and every enabled instance. An instance that can't run is no error: its status tells.
     ///
     /// # Errors
-    /// The engine, the durable store or the state folder could not be prepared.
+    /// The engine or the state folder could not be prepared.
     pub async fn start(
-        _plugins: config::Plugins,
-        _instances: Vec<config::Instance>,
-        _ports: Ports,
+        plugins: config::Plugins,
+        instances: Vec<config::Instance>,
+        ports: Ports,
     ) -> Result<Self, HostError> {
-        Ok(Self)
+        let failed = |what: String, reason: String| HostError::Prepare { what, reason };
+        let state = &plugins.state_directory;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder
+            .create(state)
+            .map_err(|e| failed(format!("the folder {}", state.display()), e.to_string()))?;
+        let engine = Engine::new(&state.join("cache"))
+            .map_err(|e| failed("the WebAssembly engine".to_owned(), e.to_string()))?;
+        let listing = Listing::read(&plugins.directory);
+        let watcher = Watcher::new(&plugins.directory, listing);
+        let host = Self(Arc::new(Inner {
+            engine,
+            outside: Outside::open(state, ports.own_addresses),
+            announcer: Announcer::start(ports.bus.clone()),
+            bus: ports.bus,
+            view: ports.view,
+            settings: ArcSwap::from_pointee(plugins),
+            slots: RwLock::default(),
+            changing: tokio::sync::Mutex::default(),
+        }));
+        host.0.start_all(instances).await;
+        tokio::spawn(watch(Arc::downgrade(&host.0), watcher));
+        tokio::spawn(measure(Arc::downgrade(&host.0)));
+        Ok(host)
     }
 
     /// Takes over a new configuration; only what changed is touched.
     pub async fn apply(
         &self,
-        _plugins: config::Plugins,
-        _instances: Vec<config::Instance>,
+        plugins: config::Plugins,
+        instances: Vec<config::Instance>,
     ) -> Applied {
-        Applied::default()
+        self.0.apply(plugins, instances).await
     }
 
     /// The handler that answers messages of that type.
     #[must_use]
-    pub fn handler(&self, _message_type: &str) -> Option<HandlerHandle> {
-        None
+    pub fn handler(&self, message_type: &str) -> Option<HandlerHandle> {
+        let slots = self.0.slots.read();
+        let answers = |slot: &&Arc<Slot>| {
+            let loaded = slot.loaded.load();
+            let Some(loaded) = loaded.as_ref() else {
+                return false;
+            };
+            loaded.compiled.handler.is_some()
+                && loaded.permissions.messages().contains(message_type)
+        };
+        slots.values().find(answers).cloned().map(HandlerHandle)
     }
 
     /// The routes of an instance, if it has any.
     #[must_use]
-    pub fn routes(&self, _instance: &InstanceName) -> Option<RoutesHandle> {
-        None
+    pub fn routes(&self, instance: &InstanceName) -> Option<RoutesHandle> {
+        self.0.with_role(instance, Role::Routes).map(RoutesHandle)
     }
 
     /// The dialect of an instance, if it has one.
     #[must_use]
-    pub fn dialect(&self, _instance: &InstanceName) -> Option<DialectHandle> {
-        None
+    pub fn dialect(&self, instance: &InstanceName) -> Option<DialectHandle> {
+        self.0.with_role(instance, Role::Dialect).map(DialectHandle)
     }
 
     /// Every instance's status, by name.
     #[must_use]
     pub fn status(&self) -> Vec<PluginStatus> {
-        Vec::new()
+        self.0.slots.read().values().map(|s| s.status()).collect()
     }
 
     /// Reads an instance's file again and replaces the running version, even where the file is the same.
@@ -114,9 +182,109 @@ impl PluginHost {
     /// # Errors
     /// There is no such instance, or it is stopped. How the reload went is in the outcome.
     pub async fn reload(&self, instance: &InstanceName) -> Result<ReloadOutcome, ReloadError> {
-        Err(ReloadError::Unknown(instance.clone()))
+        self.0.reload_by_hand(instance).await
     }
 
-    /// Saves and stops every instance; what isn't done by the deadline is cut off.
-    pub async fn stop(&self, _deadline: Instant) {}
+    /// Stops every instance; what isn't done by the deadline is cut off.
+    pub async fn stop(&self, deadline: Instant) {
+        let slots: Vec<_> = std::mem::take(&mut *self.0.slots.write())
+            .into_values()
+            .collect();
+        let mut stopping = Vec::new();
+        for slot in slots {
+            stopping.push(tokio::spawn(async move { stop(&slot).await }));
+        }
+        for task in stopping {
+            let abort = task.abort_handle();
+            if tokio::time::timeout_at(deadline, task).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn slot(&self, instance: &InstanceName) -> Option<Arc<Slot>> {
+        self.slots.read().get(instance).cloned()
+    }
+
+    fn with_role(&self, instance: &InstanceName, role: Role) -> Option<Arc<Slot>> {
+        self.slot(instance).filter(|s| s.has(role))
+    }
+
+    async fn start_all(self: &Arc<Self>, instances: Vec<Instance>) {
+        let mut starting = Vec::new();
+        for instance in instances.into_iter().filter(|i| i.enabled) {
+            let slot = self.add_slot(Arc::new(instance));
+            let host = self.clone();
+            starting.push(tokio::spawn(async move { host.first_start(&slot).await }));
+        }
+        let deadline = Instant::now() + START_PATIENCE;
+        for task in starting {
+            let _ = tokio::time::timeout_at(deadline, task).await;
+        }
+    }
+
+    /// A place and a task for an instance; nothing runs in it yet.
+    fn add_slot(&self, instance: Arc<Instance>) -> Arc<Slot> {
+        let name = instance.name.clone();
+        let (inbox, inputs) = Inbox::new(instance.limits.mailbox.max(1));
+        let services = Services::new(&self.outside, &name, Rights::default(), &inbox);
+        let place = Place::new(
+            &name,
+            &instance.limits,
+            services,
+            self.bus.clone(),
+            self.view.clone(),
+        );
+        let (control, orders) = mpsc::channel(16);
+        let slot = Slot::new(instance, Arc::new(place), control, self.announcer.clone());
+        let slot = Arc::new(slot);
+        slot.set_state(PluginState::Starting);
+        let life = Life::new(
+            slot.clone(),
+            self.engine.clone(),
+            self.bus.clone(),
+            orders,
+            inputs,
+        );
+        tokio::spawn(life.run());
+        self.slots.write().insert(name, slot.clone());
+        slot
+    }
+}
+
+/// Tells an instance's task to end, and waits for it.
+async fn stop(slot: &Slot) {
+    let (done, stopped) = oneshot::channel();
+    if slot.control.send(Control::Stop(done)).await.is_ok() {
+        let _ = stopped.await;
+    }
+}
+
+/// Ends with the host.
+async fn watch(host: Weak<Inner>, mut watcher: Watcher) {
+    loop {
+        let Some(directory) = host.upgrade().map(|h| h.settings.load().directory.clone()) else {
+            return;
+        };
+        let changed = watcher.changed(&directory).await;
+        let Some(host) = host.upgrade() else {
+            return;
+        };
+        for plugin in changed {
+            host.file_changed(&plugin).await;
+        }
+    }
+}
+
+async fn measure(host: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(MEASURE);
+    loop {
+        ticks.tick().await;
+        let Some(host) = host.upgrade() else {
+            return;
+        };
+        host.slots.read().values().for_each(|s| s.measure());
+    }
 }

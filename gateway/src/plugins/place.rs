@@ -32,6 +32,8 @@ pub struct Place {
     pub view: Arc<dyn GatewayView>,
     /// Linear memory of its guests, in bytes.
     pub memory: Arc<AtomicU64>,
+    /// How often and how long its guests are called.
+    pub calls: Calls,
     limits: ArcSwap<Limits>,
     denied: Counter,
     denial: Denial,
@@ -60,6 +62,7 @@ impl Place {
             replies: Arc::new(Replies::new(limits.mailbox)),
             view,
             memory: Arc::new(AtomicU64::new(0)),
+            calls: Calls::new(name),
             limits: ArcSwap::from_pointee(limits.clone()),
             denied: counter!("hearthgate_guest_denied_total", "instance" => name.to_string()),
             denial: Denial(governor::RateLimiter::direct(quota)),
@@ -86,6 +89,33 @@ impl Place {
         if self.denial.0.check().is_ok() {
             let reason = super::lines::escape(reason, 512);
             tracing::warn!(instance = self.name.as_str(), reason, "denied to a plugin");
+        }
+    }
+}
+
+/// The figures of calls into an instance's guests.
+pub struct Calls {
+    seconds: metrics::Histogram,
+    faults: Counter,
+    total: Counter,
+}
+
+impl Calls {
+    fn new(name: &InstanceName) -> Self {
+        let label = name.to_string();
+        Self {
+            seconds: metrics::histogram!("hearthgate_guest_call_seconds", "instance" => label.clone()),
+            faults: counter!("hearthgate_guest_faults_total", "instance" => label.clone()),
+            total: counter!("hearthgate_guest_calls_total", "instance" => label),
+        }
+    }
+
+    /// A call that began then has ended.
+    pub fn ended(&self, begun: std::time::Instant, faulty: bool) {
+        self.total.increment(1);
+        self.seconds.record(begun.elapsed());
+        if faulty {
+            self.faults.increment(1);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers that are owed: a request has an id, and whoever waits for it is woken by the answer with that id. A guest
 //! may answer at once or `later`; the waiting side sees no difference.
 
-use super::api::{HttpReply, Rejection};
+use super::api::{Action, HttpReply, Rejection};
 use super::input::RequestId;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
@@ -17,6 +17,12 @@ pub enum Answer {
     Message(Result<Box<RawValue>, Rejection>),
     /// To an HTTP request.
     Http(HttpReply),
+    /// A dialect's actions.
+    Actions(Vec<Action>),
+    /// A dialect's messages, for each event.
+    Messages(Vec<Vec<String>>),
+    /// A dialect's heartbeat.
+    Heartbeat(Option<String>),
     /// The guest failed.
     Failed(String),
     /// The instance is away.

@@ -66,6 +66,9 @@ impl websocket::Host for Context {
     }
 
     async fn close(&mut self, connection: u64, info: CloseInfo) -> wasmtime::Result<()> {
+        if self.retired {
+            return Ok(());
+        }
         let info = input::CloseInfo {
             code: info.code,
             reason: info.reason,
@@ -109,6 +112,9 @@ impl tcp::Host for Context {
     }
 
     async fn close(&mut self, connection: u64) -> wasmtime::Result<()> {
+        if self.retired {
+            return Ok(());
+        }
         self.place
             .services
             .sockets

@@ -25,7 +25,9 @@ impl Host for Context {
     }
 
     fn cancel(&mut self, id: u64) -> wasmtime::Result<()> {
-        self.place.services.timers.cancel(TimerId(id));
+        if !self.retired {
+            self.place.services.timers.cancel(TimerId(id));
+        }
         Ok(())
     }
 }

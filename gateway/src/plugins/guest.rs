@@ -1,0 +1,190 @@
+//! One guest: a store, its exports, and calls that always end.
+
+use super::bindings::exports::hearthgate::plugin as exports;
+use super::bindings::host::types::{Failure, State};
+use super::context::{Context, OutOfTime, arm};
+use super::loaded::Loaded;
+use super::place::Place;
+use std::sync::Arc;
+use tokio::time::error::Elapsed;
+use wasmtime::{Store, Trap};
+
+pub(super) use exports::lifecycle::{Adopted, Start};
+
+/// A guest that has to be thrown away: it trapped, or a call was cut off, so nobody knows what its memory holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{export}: {reason}")]
+pub(super) struct Fault {
+    /// The export that was called.
+    pub(super) export: &'static str,
+    /// What happened.
+    pub(super) reason: String,
+}
+
+/// A call that did not do its work.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The guest says so, and is whole.
+    Failure(Failure),
+    /// The guest is lost.
+    Fault(Fault),
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// One guest.
+pub(super) struct Guest {
+    pub(super) store: Store<Context>,
+    pub(super) lifecycle: exports::lifecycle::Guest,
+    pub(super) source: Option<exports::source::Guest>,
+    pub(super) subscriber: Option<exports::subscriber::Guest>,
+    pub(super) handler: Option<exports::message_handler::Guest>,
+    pub(super) routes: Option<exports::routes::Guest>,
+    pub(super) dialect: Option<exports::dialect::Guest>,
+    begun: std::time::Instant,
+}
+
+impl Guest {
+    /// Instantiates a guest. Nothing of the contract is called yet.
+    pub(super) async fn new(
+        engine: &wasmtime::Engine,
+        loaded: &Loaded,
+        place: &Arc<Place>,
+    ) -> Result<Self, Fault> {
+        let mut store = Context::store(engine, place, loaded);
+        let limits = &loaded.instance.limits;
+        arm(&mut store, limits.call_time);
+        let code = &loaded.compiled;
+        let made =
+            tokio::time::timeout(limits.init_timeout, code.pre.instantiate_async(&mut store));
+        let instance = explain("instantiate", made.await)?;
+        let bad = |e: wasmtime::Error| Fault {
+            export: "instantiate",
+            reason: format!("{e:#}"),
+        };
+        macro_rules! role {
+            ($role:ident) => {
+                match &code.$role {
+                    Some(indices) => Some(indices.load(&mut store, &instance).map_err(bad)?),
+                    None => None,
+                }
+            };
+        }
+        Ok(Self {
+            lifecycle: code.lifecycle.load(&mut store, &instance).map_err(bad)?,
+            source: role!(source),
+            subscriber: role!(subscriber),
+            handler: role!(handler),
+            routes: role!(routes),
+            dialect: role!(dialect),
+            begun: std::time::Instant::now(),
+            store,
+        })
+    }
+
+    /// `init`, within its own wall-clock limit.
+    pub(super) async fn init(&mut self, start: &Start) -> Result<Adopted, Trouble> {
+        let limits = self.begin();
+        // Parsing a configuration and preparing tables takes longer than one input does.
+        arm(&mut self.store, limits.call_time * 10);
+        let call = self.lifecycle.call_init(&mut self.store, start);
+        let done = tokio::time::timeout(limits.init_timeout, call).await;
+        self.settle("init", done)?.map_err(Trouble::Failure)
+    }
+
+    /// `save`, within the time of a call and the size limit. `Ok(None)`: it has none.
+    pub(super) async fn save(&mut self) -> Result<Option<State>, Fault> {
+        let limits = self.begin();
+        let call = self.lifecycle.call_save(&mut self.store);
+        let done = tokio::time::timeout(limits.call_timeout, call).await;
+        match self.settle("save", done)? {
+            Ok(Some(state)) if state.data.len() as u64 > limits.state => {
+                let (instance, bytes) = (self.place().name.to_string(), state.data.len());
+                tracing::warn!(
+                    instance,
+                    bytes,
+                    limit = limits.state,
+                    "state is too large and is dropped (limits.state)"
+                );
+                Ok(None)
+            }
+            Ok(state) => Ok(state),
+            Err(reason) => {
+                let reason = super::lines::escape(&reason, 512);
+                tracing::warn!(
+                    instance = self.place().name.as_str(),
+                    reason,
+                    "a plugin could not save its state"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// `reconfigure`.
+    pub(super) async fn reconfigure(&mut self, config: &String) -> Result<bool, Trouble> {
+        let limits = self.begin();
+        let call = self.lifecycle.call_reconfigure(&mut self.store, config);
+        let done = tokio::time::timeout(limits.call_timeout, call).await;
+        self.settle("reconfigure", done)?.map_err(Trouble::Failure)
+    }
+
+    /// `stop`, whatever comes of it: the guest is dropped afterwards.
+    pub(super) async fn stop(mut self) {
+        self.store.data_mut().retired = true;
+        let limits = self.begin();
+        let call = self.lifecycle.call_stop(&mut self.store);
+        let done = tokio::time::timeout(limits.call_timeout, call).await;
+        if let Err(fault) = self.settle("stop", done) {
+            tracing::warn!(instance = self.place().name.as_str(), %fault, "a plugin failed while it was stopped");
+        }
+    }
+
+    /// Where it works.
+    pub(super) fn place(&self) -> Arc<Place> {
+        self.store.data().place.clone()
+    }
+
+    /// Gives the next call its time.
+    pub(super) fn begin(&mut self) -> Arc<crate::config::Limits> {
+        let limits = self.store.data().place.limits();
+        arm(&mut self.store, limits.call_time);
+        self.begun = std::time::Instant::now();
+        limits
+    }
+
+    /// How a call ended; counts it.
+    pub(super) fn settle<R>(
+        &mut self,
+        export: &'static str,
+        done: Result<wasmtime::Result<R>, Elapsed>,
+    ) -> Result<R, Fault> {
+        let result = explain(export, done);
+        self.store
+            .data()
+            .place
+            .calls
+            .ended(self.begun, result.is_err());
+        result
+    }
+}
+
+fn explain<R>(
+    export: &'static str,
+    done: Result<wasmtime::Result<R>, Elapsed>,
+) -> Result<R, Fault> {
+    let reason = match done {
+        Ok(Ok(value)) => return Ok(value),
+        Err(_) => "took too long (limits.call-timeout, or init-timeout for init)".to_owned(),
+        Ok(Err(error)) if error.downcast_ref::<OutOfTime>().is_some() => OutOfTime.to_string(),
+        Ok(Err(error)) => match error.downcast_ref::<Trap>() {
+            Some(trap) => format!("trapped: {trap}"),
+            None => format!("trapped: {}", error.root_cause()),
+        },
+    };
+    Err(Fault { export, reason })
+}

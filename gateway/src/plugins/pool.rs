@@ -1,0 +1,119 @@
+//! Guests of a plugin without state: made when needed, used again, thrown away after a fault.
+
+use super::guest::{Fault, Guest, Start, Trouble};
+use super::job::Job;
+use super::loaded::Loaded;
+use super::place::Place;
+use super::replies::Answer;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Semaphore, mpsc};
+
+/// A guest is thrown away after so many jobs, so that a slow leak has an end.
+const MAX_USES: u32 = 10_000;
+
+/// The guests of one instance.
+pub(super) struct Pool {
+    engine: wasmtime::Engine,
+    loaded: Arc<Loaded>,
+    place: Arc<Place>,
+    idle: Mutex<Vec<(Guest, u32)>>,
+    turns: Semaphore,
+    waiting: AtomicUsize,
+    /// Tells the instance's task of faults.
+    faults: mpsc::Sender<Fault>,
+}
+
+impl Pool {
+    /// A pool with one guest, which shows that the plugin works.
+    pub(super) async fn start(
+        engine: &wasmtime::Engine,
+        loaded: &Arc<Loaded>,
+        place: &Arc<Place>,
+        reason: &str,
+        faults: mpsc::Sender<Fault>,
+    ) -> Result<Arc<Self>, Trouble> {
+        let pool = Self {
+            engine: engine.clone(),
+            loaded: loaded.clone(),
+            place: place.clone(),
+            idle: Mutex::default(),
+            turns: Semaphore::new(loaded.instance.limits.instances.max(1)),
+            waiting: AtomicUsize::new(0),
+            faults,
+        };
+        let first = pool.make(reason).await?;
+        pool.idle.lock().push((first, 0));
+        Ok(Arc::new(pool))
+    }
+
+    /// Does a job, as soon as a guest is free.
+    pub(super) async fn run(&self, job: Job) {
+        let replies = self.place.replies.clone();
+        let id = job.id;
+        let queue = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let turn = if queue >= self.loaded.instance.limits.mailbox {
+            None
+        } else {
+            self.turns.acquire().await.ok()
+        };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        if turn.is_none() {
+            return replies.answer(id, Answer::Unavailable("busy".to_owned()));
+        }
+        let outcome = self.with_guest(async |guest| guest.run(job).await).await;
+        if let Err(Trouble::Failure(failure)) = outcome {
+            let reason = super::setback::describe(&failure);
+            replies.answer(id, Answer::Unavailable(reason));
+        } else if let Err(Trouble::Fault(fault)) = outcome {
+            replies.answer(id, Answer::Failed(fault.to_string()));
+        }
+    }
+
+    /// Lends a guest; one that is lost is not given back.
+    pub(super) async fn with_guest<R>(
+        &self,
+        work: impl AsyncFnOnce(&mut Guest) -> Result<R, Fault>,
+    ) -> Result<R, Trouble> {
+        let idle = self.idle.lock().pop();
+        let (mut guest, uses) = match idle {
+            Some(guest) => guest,
+            None => (self.make("fresh").await?, 0),
+        };
+        let done = work(&mut guest).await;
+        match &done {
+            Ok(_) if uses < MAX_USES => self.idle.lock().push((guest, uses + 1)),
+            Ok(_) => {}
+            Err(fault) => {
+                tracing::warn!(instance = self.place.name.as_str(), %fault, "a guest was thrown away");
+                let _ = self.faults.try_send(fault.clone());
+            }
+        }
+        Ok(done?)
+    }
+
+    async fn make(&self, reason: &str) -> Result<Guest, Trouble> {
+        let mut guest = Guest::new(&self.engine, &self.loaded, &self.place).await?;
+        let start = Start {
+            instance: self.place.name.to_string(),
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: self.loaded.config.clone(),
+            reason: reason.to_owned(),
+            attempt: 0,
+            state: None,
+            connections: Vec::new(),
+            timers: Vec::new(),
+        };
+        guest.init(&start).await?;
+        Ok(guest)
+    }
+
+    /// Stops the guests that are idle; the others are dropped when their job is done.
+    pub(super) async fn stop(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        for (guest, _) in idle {
+            guest.stop().await;
+        }
+    }
+}
