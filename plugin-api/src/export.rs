@@ -135,6 +135,11 @@ macro_rules! plugin {
                 }
             }
 
+            // Without the exports nothing would use the plugin on the author's machine.
+            #[cfg(not(target_arch = "wasm32"))]
+            const _: fn() -> &'static ::std::thread::LocalKey<$crate::export::Slot<$plugin>> =
+                <$plugin as $crate::export::Hosted>::slot;
+
             /// The manifest, for those who look at the file before they run it.
             #[cfg_attr(target_arch = "wasm32", unsafe(link_section = "hearthgate:manifest"))]
             #[used]

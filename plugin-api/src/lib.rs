@@ -29,7 +29,7 @@ pub mod timers;
 pub mod wit;
 
 pub use backoff::Backoff;
-pub use config::NoConfig;
+pub use config::{NoConfig, duration};
 pub use event::{Event, PublishError, publish_all};
 pub use failure::Failure;
 pub use hearthgate_events as events;

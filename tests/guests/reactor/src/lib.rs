@@ -7,8 +7,6 @@ use serde_json::{Value, json};
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Config {
-    #[serde(rename = "listen")]
-    _listen: String,
     fail_on: String,
 }
 

@@ -1,0 +1,165 @@
+//! A dialect: a greeting of its own, commands of its own, events in upper case, and a counter in the session
+//! that shows that a reload drops nobody. See `tests/guests/README.md`.
+
+use hearthgate_plugin::{
+    Action, Condition, DialectClient, Failure, Filter, GatewayStats, Identity, Plugin, Published,
+    Start,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct Config {
+    greeting: String,
+}
+
+struct Shout(Config);
+
+/// What a client may say.
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+enum Command {
+    Subscribe {
+        name: String,
+        #[serde(default)]
+        topics: Vec<String>,
+        #[serde(default)]
+        kinds: Vec<String>,
+        #[serde(default, rename = "where")]
+        conditions: BTreeMap<String, Vec<String>>,
+        #[serde(default)]
+        or_absent: bool,
+    },
+    Unsubscribe {
+        name: String,
+    },
+    Authenticate {
+        token: String,
+    },
+    Call {
+        r#type: String,
+        data: Value,
+    },
+    Send {
+        texts: Vec<String>,
+    },
+    Close {
+        code: u16,
+        reason: String,
+    },
+    Trap,
+}
+
+fn actions(command: Command) -> Vec<Action> {
+    match command {
+        Command::Subscribe {
+            name,
+            topics,
+            kinds,
+            conditions,
+            or_absent,
+        } => {
+            let condition = |(label, any_of)| Condition {
+                label,
+                any_of,
+                matches_when_absent: or_absent,
+            };
+            let conditions = conditions.into_iter().map(condition).collect();
+            let done = Action::Send(format!("SUBSCRIBED {}", name.to_uppercase()));
+            vec![
+                Action::Subscribe((
+                    name,
+                    Filter {
+                        topics,
+                        kinds,
+                        conditions,
+                    },
+                )),
+                done,
+            ]
+        }
+        Command::Unsubscribe { name } => {
+            let done = Action::Send(format!("UNSUBSCRIBED {}", name.to_uppercase()));
+            vec![Action::Unsubscribe(name), done]
+        }
+        Command::Authenticate { token } => vec![Action::Authenticate(token)],
+        Command::Call { r#type, data } => vec![Action::Call((r#type, data.to_string()))],
+        Command::Send { texts } => texts.into_iter().map(Action::Send).collect(),
+        Command::Close { code, reason } => vec![Action::Close((code, reason))],
+        Command::Trap => panic!("told to trap"),
+    }
+}
+
+impl Plugin for Shout {
+    type Config = Config;
+
+    fn init(_: &mut Start, config: Config) -> Result<Self, Failure> {
+        Ok(Self(config))
+    }
+
+    fn on_open(&mut self, client: DialectClient) -> Vec<Action> {
+        let who = client
+            .identity
+            .map_or_else(|| "STRANGER".to_owned(), |i| i.subject.to_uppercase());
+        vec![
+            Action::Send(format!("{} {who} ON {}", self.0.greeting, client.path)),
+            Action::SetSession("0".to_owned()),
+        ]
+    }
+
+    fn on_text(&mut self, client: DialectClient, text: String) -> Vec<Action> {
+        let count = client.session.parse::<u64>().unwrap_or(0) + 1;
+        let mut all = vec![Action::SetSession(count.to_string())];
+        match serde_json::from_str(&text) {
+            Ok(command) => all.extend(actions(command)),
+            Err(_) => all.push(Action::Send(format!("{count} {}", text.to_uppercase()))),
+        }
+        all
+    }
+
+    fn on_reply(
+        &mut self,
+        _: DialectClient,
+        kind: String,
+        outcome: Result<String, String>,
+    ) -> Vec<Action> {
+        let text = match outcome {
+            Ok(data) => format!("REPLY {kind} {data}"),
+            Err(reason) => format!("REFUSED {kind} {reason}"),
+        };
+        vec![Action::Send(text)]
+    }
+
+    fn on_authenticated(
+        &mut self,
+        _: DialectClient,
+        outcome: Result<Identity, String>,
+    ) -> Vec<Action> {
+        let text = match outcome {
+            Ok(identity) => format!("WELCOME {}", identity.subject),
+            Err(reason) => format!("WHO {reason}"),
+        };
+        vec![Action::Send(text)]
+    }
+
+    fn encode(&mut self, events: Vec<Published>) -> Vec<Vec<String>> {
+        let shout = |published: Published| {
+            let event = published.event;
+            let first = format!("{} {}", event.topic, event.data).to_uppercase();
+            match event.kind.as_str() {
+                // None, several: the host must take both.
+                "test.silent" => Vec::new(),
+                "test.twice" => vec![first.clone(), first],
+                _ => vec![first],
+            }
+        };
+        events.into_iter().map(shout).collect()
+    }
+
+    fn heartbeat(&mut self, stats: GatewayStats) -> Option<String> {
+        Some(format!("HEARTBEAT {}", stats.connections))
+    }
+}
+
+hearthgate_plugin::plugin!(Shout: dialect);
