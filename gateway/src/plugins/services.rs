@@ -6,6 +6,7 @@
 pub mod commands;
 pub mod egress;
 pub mod files;
+pub mod headers;
 pub mod http;
 pub mod secrets;
 pub mod sockets;
