@@ -232,7 +232,7 @@ mod tests {
         assert!(matches!(&problems[..], [SecretError::Unreadable { name, .. }] if name == "token"));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_changed_file_is_noticed() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("token");

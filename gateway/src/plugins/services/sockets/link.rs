@@ -165,9 +165,9 @@ pub(super) async fn both(
     };
     let rest = tokio::time::timeout(CLOSE_TIMEOUT, reading).await;
     match (written, rest) {
-        (Written::Closed(own), Ok(theirs)) if theirs.code == 1006 => own,
-        (_, Ok(theirs)) => theirs,
-        (Written::Closed(info) | Written::Failed(info), Err(_)) => info,
+        (Written::Closed(own), _) => own,
+        (Written::Failed(_), Ok(theirs)) => theirs,
+        (Written::Failed(own), Err(_)) => own,
     }
 }
 

@@ -373,9 +373,10 @@ async fn handover_keeps_what_is_adopted_and_the_quota_counts() {
 #[tokio::test]
 async fn a_withdrawn_grant_closes_the_connection() {
     let mut scene = scene(8, Secrets::default()).await;
-    let (id, peer) = scene.tcp().await;
+    let (id, mut peer) = scene.tcp().await;
     scene.sockets.rights.store(Arc::new(Rights::default()));
     scene.sockets.recheck();
+    assert_eq!(peer.read(&mut [0]).await.expect("the end"), 0);
     drop(peer);
     assert_eq!(
         scene.inputs.recv().await,

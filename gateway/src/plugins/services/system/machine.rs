@@ -1,6 +1,7 @@
 //! Reading the machine's figures.
 
 use serde::Serialize;
+use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 use sysinfo::{Components, Disks, Networks, System};
 
@@ -115,7 +116,7 @@ impl Machine {
                 cores: system
                     .cpus()
                     .iter()
-                    .map(|core| tidy(core.cpu_usage()))
+                    .map(|core| tidy(core.usage()))
                     .collect(),
             },
             load: load.map(|load| Load {
@@ -150,7 +151,7 @@ impl Machine {
             total: disk.total_space(),
             available: disk.available_space(),
         };
-        disks.list().iter().map(disk).collect()
+        disks.iter().map(disk).collect()
     }
 
     fn networks(&mut self) -> Vec<Network> {
@@ -158,8 +159,8 @@ impl Machine {
             return Vec::new();
         };
         networks.refresh(true);
-        let network = |(name, data): (&String, &sysinfo::NetworkData)| Network {
-            interface: name.clone(),
+        let network = |(name, data): (&OsString, &sysinfo::NetworkData)| Network {
+            interface: name.to_string_lossy().into_owned(),
             received: data.total_received(),
             sent: data.total_transmitted(),
             receive_errors: data.total_errors_on_received(),
@@ -185,7 +186,7 @@ impl Machine {
                 critical: component.critical().filter(|c| c.is_finite()).map(tidy),
             })
         };
-        components.list().iter().filter_map(temperature).collect()
+        components.iter().filter_map(temperature).collect()
     }
 }
 
