@@ -56,17 +56,27 @@ pub struct Commands {
 
 impl Commands {
     pub(crate) fn new(rights: &Current) -> Self {
-        Self { rights: rights.clone() }
+        Self {
+            rights: rights.clone(),
+        }
     }
 
     /// Runs a granted command to its end.
     ///
     /// # Errors
     /// See [`CommandError`].
-    pub async fn run(&self, name: &str, arguments: &[(String, String)]) -> Result<Outcome, CommandError> {
+    pub async fn run(
+        &self,
+        name: &str,
+        arguments: &[(String, String)],
+    ) -> Result<Outcome, CommandError> {
         let rights = self.rights.load_full();
-        let grant = rights.commands.get(name).ok_or_else(|| CommandError::NotGranted(name.to_owned()))?;
-        let arguments = template::fill(&grant.arguments, arguments).map_err(CommandError::Arguments)?;
+        let grant = rights
+            .commands
+            .get(name)
+            .ok_or_else(|| CommandError::NotGranted(name.to_owned()))?;
+        let arguments =
+            template::fill(&grant.arguments, arguments).map_err(CommandError::Arguments)?;
         let mut command = Command::new(&grant.program);
         command
             .args(arguments)
@@ -102,13 +112,22 @@ async fn run(mut command: Command, limit: usize) -> Result<Outcome, CommandError
         Some(output) => output,
         None => reading.await,
     };
-    let exit_code = status.code().or_else(|| status.signal().map(|signal| -signal)).unwrap_or(-1);
-    Ok(Outcome { exit_code, stdout, stderr })
+    let exit_code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| -signal))
+        .unwrap_or(-1);
+    Ok(Outcome {
+        exit_code,
+        stdout,
+        stderr,
+    })
 }
 
 /// Reads to the end and keeps the beginning: a command that writes much is not stopped by a full pipe.
 async fn read(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> Bytes {
-    let Some(mut pipe) = pipe else { return Bytes::new() };
+    let Some(mut pipe) = pipe else {
+        return Bytes::new();
+    };
     let (mut kept, mut chunk) = (BytesMut::new(), vec![0; 8 * 1024]);
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         let room = limit - kept.len();
@@ -122,7 +141,13 @@ struct Group(Option<u32>);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(leader) = self.0.and_then(|id| i32::try_from(id).ok()).filter(|id| *id > 1) else { return };
+        let Some(leader) = self
+            .0
+            .and_then(|id| i32::try_from(id).ok())
+            .filter(|id| *id > 1)
+        else {
+            return;
+        };
         // SAFETY: `kill` takes two numbers and touches no memory. The group is the one that was made for this command.
         unsafe { libc::kill(-leader, libc::SIGKILL) };
     }

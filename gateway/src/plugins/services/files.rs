@@ -71,7 +71,12 @@ pub struct Files {
 
 impl Files {
     pub(crate) fn new(rights: &Current, inbox: &Inbox) -> Self {
-        Self { rights: rights.clone(), inbox: inbox.clone(), changes: Arc::default(), tasks: Mutex::default() }
+        Self {
+            rights: rights.clone(),
+            inbox: inbox.clone(),
+            changes: Arc::default(),
+            tasks: Mutex::default(),
+        }
     }
 
     /// Reads up to `limit` bytes (and at most `limits.receive_bytes`) from `offset` on; none at the file's end.
@@ -87,7 +92,9 @@ impl Files {
             let other = |error: std::io::Error| FileError::Other(error.to_string());
             file.seek(SeekFrom::Start(offset)).map_err(other)?;
             let mut bytes = Vec::new();
-            file.take(limit as u64).read_to_end(&mut bytes).map_err(other)?;
+            file.take(limit as u64)
+                .read_to_end(&mut bytes)
+                .map_err(other)?;
             Ok(bytes.into())
         };
         let done = tokio::task::spawn_blocking(read).await;
@@ -178,7 +185,9 @@ async fn follow(mut follower: Follower, inbox: Inbox, changes: changes::Interest
             let step = follower.step();
             (follower, step)
         });
-        let Ok((returned, step)) = stepped.await else { return };
+        let Ok((returned, step)) = stepped.await else {
+            return;
+        };
         follower = returned;
         match step {
             Step::Lines { lines, cursor } => {

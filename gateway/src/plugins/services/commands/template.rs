@@ -9,7 +9,10 @@ pub(super) fn fill(template: &[String], given: &[(String, String)]) -> Result<Ve
         if given[..index].iter().any(|(other, _)| other == name) {
             return Err(format!("argument {name:?} is given twice"));
         }
-        if !template.iter().any(|text| text.contains(&format!("{{{name}}}"))) {
+        if !template
+            .iter()
+            .any(|text| text.contains(&format!("{{{name}}}")))
+        {
             return Err(format!("the command has no argument {name:?}"));
         }
         if value.contains('\0') {
@@ -21,7 +24,9 @@ pub(super) fn fill(template: &[String], given: &[(String, String)]) -> Result<Ve
     for text in template {
         let argument = expand(text, given)?;
         if !options_ended && text.starts_with('{') && argument.starts_with('-') {
-            return Err(format!("argument {text} may not begin with \"-\": it would be read as an option"));
+            return Err(format!(
+                "argument {text} may not begin with \"-\": it would be read as an option"
+            ));
         }
         options_ended |= text == "--";
         filled.push(argument);
@@ -36,7 +41,10 @@ fn expand(text: &str, given: &[(String, String)]) -> Result<String, String> {
     while let Some(at) = rest.find('{') {
         expanded.push_str(&rest[..at]);
         rest = &rest[at..];
-        let name = rest[1..].split_once('}').map(|(name, _)| name).filter(|name| is_name(name));
+        let name = rest[1..]
+            .split_once('}')
+            .map(|(name, _)| name)
+            .filter(|name| is_name(name));
         let Some(name) = name else {
             expanded.push('{');
             rest = &rest[1..];
@@ -52,5 +60,8 @@ fn expand(text: &str, given: &[(String, String)]) -> Result<String, String> {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }

@@ -62,7 +62,10 @@ fn tell(interests: &Interests, event: notify::Result<notify::Event>) {
         return;
     }
     for (folder, interest) in &*interests.lock() {
-        let concerned = event.paths.iter().any(|path| path.parent() == Some(folder) || path == folder);
+        let concerned = event
+            .paths
+            .iter()
+            .any(|path| path.parent() == Some(folder) || path == folder);
         if (concerned || event.paths.is_empty())
             && let Some(notify) = interest.upgrade()
         {

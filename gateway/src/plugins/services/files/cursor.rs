@@ -20,31 +20,46 @@ impl Cursor {
     /// The place in an open file. Only bytes before it are fingerprinted: those don't change while the file grows.
     pub(super) fn of(file: &File, offset: u64) -> Option<Self> {
         let inode = file.metadata().ok()?.ino();
-        Some(Self { inode, offset, fingerprint: fingerprint(file, offset)? })
+        Some(Self {
+            inode,
+            offset,
+            fingerprint: fingerprint(file, offset)?,
+        })
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split('-').map(|part| u64::from_str_radix(part, 16));
         let mut next = || numbers.next()?.ok();
-        let cursor = Self { inode: next()?, offset: next()?, fingerprint: next()? };
+        let cursor = Self {
+            inode: next()?,
+            offset: next()?,
+            fingerprint: next()?,
+        };
         numbers.next().is_none().then_some(cursor)
     }
 
     /// Whether this place is in that file: it has grown from what it was.
     pub(super) fn fits(&self, file: &File) -> bool {
-        file.metadata().is_ok_and(|metadata| metadata.ino() == self.inode) && self.fits_copy(file)
+        file.metadata()
+            .is_ok_and(|metadata| metadata.ino() == self.inode)
+            && self.fits_copy(file)
     }
 
     /// Whether this place is in that file or in what it was copied from.
     pub(super) fn fits_copy(&self, file: &File) -> bool {
-        file.metadata().is_ok_and(|metadata| metadata.len() >= self.offset)
+        file.metadata()
+            .is_ok_and(|metadata| metadata.len() >= self.offset)
             && fingerprint(file, self.offset) == Some(self.fingerprint)
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{:x}-{:x}", self.inode, self.offset, self.fingerprint)
+        write!(
+            f,
+            "{:x}-{:x}-{:x}",
+            self.inode, self.offset, self.fingerprint
+        )
     }
 }
 

@@ -57,7 +57,11 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn new(path: &str, start: StartAt, rights: Current) -> Self {
-        let mut follower = Self { path: path.to_owned(), rights, place: Place::Before(start.clone()) };
+        let mut follower = Self {
+            path: path.to_owned(),
+            rights,
+            place: Place::Before(start.clone()),
+        };
         // The end is the end now, not when the task first runs.
         if start == StartAt::End {
             follower.place = match follower.open_current() {
@@ -82,7 +86,10 @@ impl Follower {
             let place = std::mem::replace(&mut self.place, Place::Between);
             let open = match place {
                 Place::Before(start) => self.begin(start),
-                Place::Between => self.open_current().and_then(|file| Open::at(file, 0)).map_or(Place::Between, Place::In),
+                Place::Between => self
+                    .open_current()
+                    .and_then(|file| Open::at(file, 0))
+                    .map_or(Place::Between, Place::In),
                 open @ Place::In(_) => open,
             };
             let Place::In(mut open) = open else {
@@ -116,9 +123,10 @@ impl Follower {
                 Some(cursor) => self.resume(cursor),
                 None => self.begin(StartAt::Beginning),
             },
-            StartAt::Beginning | StartAt::End => {
-                self.open_current().and_then(|file| Open::at(file, 0)).map_or(Place::Between, Place::In)
-            }
+            StartAt::Beginning | StartAt::End => self
+                .open_current()
+                .and_then(|file| Open::at(file, 0))
+                .map_or(Place::Between, Place::In),
         }
     }
 
@@ -126,7 +134,10 @@ impl Follower {
     fn resume(&self, cursor: Cursor) -> Place {
         let current = self.open_current();
         if let Some(file) = current.as_ref().filter(|file| cursor.fits(file)) {
-            let again = file.try_clone().ok().and_then(|file| Open::at(file, cursor.offset));
+            let again = file
+                .try_clone()
+                .ok()
+                .and_then(|file| Open::at(file, cursor.offset));
             return again.map_or(Place::Between, Place::In);
         }
         let predecessor = self.rights.load().files.open_predecessor(&self.path);
@@ -139,7 +150,9 @@ impl Follower {
                 return Place::In(open);
             }
         }
-        current.and_then(|file| Open::at(file, 0)).map_or(Place::Between, Place::In)
+        current
+            .and_then(|file| Open::at(file, 0))
+            .map_or(Place::Between, Place::In)
     }
 
     /// Whether an open file that has no more to read was left by its writer.
@@ -147,23 +160,38 @@ impl Follower {
         if open.copy {
             return true;
         }
-        let Some(current) = self.open_current().and_then(|file| file.metadata().ok()) else { return false };
-        if open.file.metadata().is_ok_and(|own| (own.ino(), own.dev()) == (current.ino(), current.dev())) {
+        let Some(current) = self.open_current().and_then(|file| file.metadata().ok()) else {
+            return false;
+        };
+        if open
+            .file
+            .metadata()
+            .is_ok_and(|own| (own.ino(), own.dev()) == (current.ino(), current.dev()))
+        {
             open.replaced = None;
             return false;
         }
         let since = *open.replaced.get_or_insert_with(Instant::now);
         // A line may have come between the last reading and the look at the successor.
-        let quiet = open.file.metadata().is_ok_and(|own| own.len() <= open.position());
+        let quiet = open
+            .file
+            .metadata()
+            .is_ok_and(|own| own.len() <= open.position());
         quiet && (current.len() > 0 || since.elapsed() >= GRACE)
     }
 
     /// Goes over to the successor. A last line without a break is a line now.
     fn leave(&mut self, mut open: Open) -> Option<Step> {
         let successor = self.open_current().and_then(|file| Open::at(file, 0));
-        let cursor = successor.as_ref().map_or(open.cursor, |next| next.cursor).to_string();
+        let cursor = successor
+            .as_ref()
+            .map_or(open.cursor, |next| next.cursor)
+            .to_string();
         self.place = successor.map_or(Place::Between, Place::In);
-        (open.partial.len() > 0).then(|| Step::Lines { lines: vec![open.partial.take()], cursor })
+        (open.partial.len() > 0).then(|| Step::Lines {
+            lines: vec![open.partial.take()],
+            cursor,
+        })
     }
 
     /// The file that the path names now, where it may be read.
@@ -175,7 +203,14 @@ impl Follower {
 impl Open {
     fn at(file: File, offset: u64) -> Option<Self> {
         let cursor = Cursor::of(&file, offset)?;
-        Some(Self { file, offset, partial: Partial::default(), cursor, replaced: None, copy: false })
+        Some(Self {
+            file,
+            offset,
+            partial: Partial::default(),
+            cursor,
+            replaced: None,
+            copy: false,
+        })
     }
 
     /// How far the file was read.
@@ -185,7 +220,10 @@ impl Open {
 
     /// Whether the file still has what was read of it. One that was cut has not, also where it has grown again since.
     fn is_intact(&self) -> bool {
-        let grown = self.file.metadata().is_ok_and(|metadata| metadata.len() >= self.position());
+        let grown = self
+            .file
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() >= self.position());
         grown && self.cursor.fits_copy(&self.file)
     }
 
@@ -193,7 +231,9 @@ impl Open {
     fn read(&mut self) -> Vec<String> {
         let mut chunk = vec![0; CHUNK];
         loop {
-            let Ok(count @ 1..) = self.file.read_at(&mut chunk, self.position()) else { return Vec::new() };
+            let Ok(count @ 1..) = self.file.read_at(&mut chunk, self.position()) else {
+                return Vec::new();
+            };
             let (lines, consumed) = self.partial.push(&chunk[..count]);
             self.offset += consumed;
             if !lines.is_empty() {

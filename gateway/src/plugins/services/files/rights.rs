@@ -23,13 +23,25 @@ impl FilePattern {
     pub fn parse(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         if !path.is_absolute() {
-            return Err(format!("\"{shown}\" is not absolute: write the path from / on"));
+            return Err(format!(
+                "\"{shown}\" is not absolute: write the path from / on"
+            ));
         }
-        if path.components().any(|part| matches!(part, Component::ParentDir)) {
+        if path
+            .components()
+            .any(|part| matches!(part, Component::ParentDir))
+        {
             return Err(format!("\"{shown}\" has \"..\": write the path without it"));
         }
-        if path.components().any(|part| part.as_os_str().as_encoded_bytes().windows(2).any(|two| two == b"**")) {
-            return Err(format!("\"{shown}\": * stands for characters within one name; ** does not exist"));
+        if path.components().any(|part| {
+            part.as_os_str()
+                .as_encoded_bytes()
+                .windows(2)
+                .any(|two| two == b"**")
+        }) {
+            return Err(format!(
+                "\"{shown}\": * stands for characters within one name; ** does not exist"
+            ));
         }
         if path.file_name().is_none() {
             return Err(format!("\"{shown}\" names no file"));
@@ -40,10 +52,16 @@ impl FilePattern {
     /// Whether some file fits both; patterns of different shapes are taken to overlap where a name can fit either.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        let (a, b): (Vec<_>, Vec<_>) = (self.0.components().collect(), other.0.components().collect());
+        let (a, b): (Vec<_>, Vec<_>) = (
+            self.0.components().collect(),
+            other.0.components().collect(),
+        );
         a.len() == b.len()
             && a.iter().zip(&b).all(|(a, b)| {
-                let (a, b) = (a.as_os_str().as_encoded_bytes(), b.as_os_str().as_encoded_bytes());
+                let (a, b) = (
+                    a.as_os_str().as_encoded_bytes(),
+                    b.as_os_str().as_encoded_bytes(),
+                );
                 fits(a, b) || fits(b, a) || (a.contains(&b'*') && b.contains(&b'*'))
             })
     }
@@ -55,8 +73,12 @@ impl FilePattern {
     /// The pattern with the links among its literal leading folders resolved.
     fn resolved(&self) -> Option<PathBuf> {
         let parts: Vec<Component<'_>> = self.0.components().collect();
-        let is_literal = |part: &&Component<'_>| !part.as_os_str().as_encoded_bytes().contains(&b'*');
-        let literal = parts[..parts.len() - 1].iter().take_while(is_literal).count();
+        let is_literal =
+            |part: &&Component<'_>| !part.as_os_str().as_encoded_bytes().contains(&b'*');
+        let literal = parts[..parts.len() - 1]
+            .iter()
+            .take_while(is_literal)
+            .count();
         let folders: PathBuf = parts[..literal].iter().collect();
         let mut resolved = folders.canonicalize().ok()?;
         resolved.extend(&parts[literal..]);
@@ -69,7 +91,11 @@ fn fits_path(pattern: &Path, path: &Path) -> bool {
     loop {
         match (a.next(), b.next()) {
             (None, None) => return true,
-            (Some(a), Some(b)) if fits(a.as_os_str().as_encoded_bytes(), b.as_os_str().as_encoded_bytes()) => {}
+            (Some(a), Some(b))
+                if fits(
+                    a.as_os_str().as_encoded_bytes(),
+                    b.as_os_str().as_encoded_bytes(),
+                ) => {}
             _ => return false,
         }
     }
@@ -109,7 +135,10 @@ impl FileRights {
     /// As [`FilePattern::parse`].
     pub fn new(granted: &[PathBuf], requested: &[PathBuf]) -> Result<Self, String> {
         let read = |paths: &[PathBuf]| paths.iter().map(|path| FilePattern::parse(path)).collect();
-        Ok(Self { granted: read(granted)?, requested: read(requested)? })
+        Ok(Self {
+            granted: read(granted)?,
+            requested: read(requested)?,
+        })
     }
 
     /// Whether a path may be read, as it is written.
@@ -134,7 +163,10 @@ impl FileRights {
     /// Opens the rotated predecessor of a file that may be read; its name belongs to the file's grant.
     pub(super) fn open_predecessor(&self, path: &str) -> Option<File> {
         self.admit(path).ok()?;
-        let path = Path::new(path).canonicalize().ok().unwrap_or_else(|| path.into());
+        let path = Path::new(path)
+            .canonicalize()
+            .ok()
+            .unwrap_or_else(|| path.into());
         let mut name: std::ffi::OsString = path.file_name()?.to_owned();
         name.push(".1");
         let folder = path.parent()?.canonicalize().ok()?;
@@ -159,20 +191,24 @@ fn open_plain(real: &Path) -> Result<File, FileError> {
     let file = opened.map_err(|error| told(&error))?;
     let metadata = file.metadata().map_err(|error| told(&error))?;
     if !metadata.is_file() {
-        return Err(FileError::NotGranted(format!("{} is not a plain file", real.display())));
+        return Err(FileError::NotGranted(format!(
+            "{} is not a plain file",
+            real.display()
+        )));
     }
     // A folder on the way may have been exchanged between the two steps: the kernel knows what was opened.
     let link = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     match std::fs::read_link(link) {
-        Ok(opened) if opened != real && !is_deleted(&opened) => {
-            Err(FileError::NotGranted(format!("{} was exchanged", real.display())))
-        }
+        Ok(opened) if opened != real && !is_deleted(&opened) => Err(FileError::NotGranted(
+            format!("{} was exchanged", real.display()),
+        )),
         _ => Ok(file),
     }
 }
 
 fn is_deleted(path: &Path) -> bool {
-    path.file_name().is_some_and(|name: &OsStr| name.as_encoded_bytes().ends_with(b" (deleted)"))
+    path.file_name()
+        .is_some_and(|name: &OsStr| name.as_encoded_bytes().ends_with(b" (deleted)"))
 }
 
 fn told(error: &io::Error) -> FileError {
