@@ -122,33 +122,35 @@ async fn exit_codes_signals_and_long_outputs_are_told() {
 
 #[tokio::test]
 async fn the_whole_group_ends_with_the_timeout_or_the_leader() {
+    // The child holds the output open: waiting for its end would take ten minutes.
+    let left = commands("/bin/sh", &["-c", "sleep 600 & echo $!"], MINUTE)
+        .run("it", &[])
+        .await;
+    let child = left.expect("an outcome").stdout;
+    let child = String::from_utf8_lossy(&child).trim().to_owned();
+    until_dead(&child);
+
     let directory = tempfile::tempdir().expect("a directory");
-    let fifo = directory.path().join("alive");
-    let made = std::process::Command::new("/usr/bin/mkfifo")
-        .arg(&fifo)
-        .status()
-        .expect("mkfifo");
-    assert!(made.success());
-    // A child holds the pipe open for writing as long as it lives: reading to the end waits for its death.
-    for (script, timeout, timed_out) in [
-        ("sleep 600 >\"$0\" & wait", Duration::from_millis(300), true),
-        ("sleep 600 >\"$0\" & exec 3<>\"$0\"; exit 0", MINUTE, false),
-    ] {
-        let path = fifo.clone();
-        let reader = std::thread::spawn(move || std::fs::read(path));
-        let begin = Instant::now();
-        let name = fifo.to_str().expect("a name").to_owned();
-        let outcome = commands("/bin/sh", &["-c", script, &name], timeout)
-            .run("it", &[])
-            .await;
-        assert_eq!(
-            matches!(outcome, Err(CommandError::Timeout(_))),
-            timed_out,
-            "{outcome:?}"
-        );
-        let gone = tokio::task::spawn_blocking(move || reader.join())
-            .await
-            .expect("joined");
-        assert!(gone.expect("no panic").is_ok() && begin.elapsed() < MINUTE);
+    let note = directory.path().join("child");
+    let script = "sleep 600 & echo $! > \"$0\"; wait";
+    let name = note.to_str().expect("a name");
+    let commands = commands("/bin/sh", &["-c", script, name], Duration::from_millis(500));
+    let outcome = commands.run("it", &[]).await;
+    assert_eq!(
+        outcome,
+        Err(CommandError::Timeout(Duration::from_millis(500)))
+    );
+    until_dead(std::fs::read_to_string(&note).expect("a note").trim());
+}
+
+/// Waits until a process is gone, or has ended and is only not collected yet.
+fn until_dead(process: &str) {
+    assert!(process.parse::<u32>().is_ok(), "{process:?}");
+    let begin = Instant::now();
+    while std::fs::read_to_string(format!("/proc/{process}/stat"))
+        .is_ok_and(|stat| !stat.contains(") Z "))
+    {
+        assert!(begin.elapsed() < MINUTE, "process {process} lives on");
+        std::thread::yield_now();
     }
 }

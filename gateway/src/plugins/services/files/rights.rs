@@ -134,7 +134,9 @@ impl FileRights {
     /// # Errors
     /// As [`FilePattern::parse`].
     pub fn new(granted: &[PathBuf], requested: &[PathBuf]) -> Result<Self, String> {
-        let read = |paths: &[PathBuf]| paths.iter().map(|path| FilePattern::parse(path)).collect();
+        let read = |paths: &[PathBuf]| -> Result<Vec<FilePattern>, String> {
+            paths.iter().map(|path| FilePattern::parse(path)).collect()
+        };
         Ok(Self {
             granted: read(granted)?,
             requested: read(requested)?,
