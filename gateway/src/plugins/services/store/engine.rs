@@ -83,7 +83,8 @@ impl Engine {
         &self,
         work: impl Fn(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        if let State::Closed(_) = *self.state.read() {
+        let closed = matches!(*self.state.read(), State::Closed(_));
+        if closed {
             self.reopen()?;
         }
         let outcome = match &*self.state.read() {
