@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// So many of the first bytes tell files apart.
-const FINGERPRINTED: u64 = 256;
+pub(super) const FINGERPRINTED: u64 = 256;
 
 /// A place in a file: which file, and the offset of the next line. As text, it is opaque to guests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,18 @@ impl Cursor {
             offset,
             fingerprint: fingerprint(file, offset)?,
         })
+    }
+
+    /// The same file's place at another offset, told from the file's first bytes as they were read: the file itself may have
+    /// been cut since.
+    pub(super) fn moved(self, offset: u64, head: &[u8]) -> Self {
+        let first = usize::try_from(offset.min(FINGERPRINTED))
+            .map_or(head, |end| &head[..head.len().min(end)]);
+        Self {
+            offset,
+            fingerprint: digest(first),
+            ..self
+        }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -68,6 +80,12 @@ fn fingerprint(file: &File, offset: u64) -> Option<u64> {
     let mut bytes = [0; FINGERPRINTED as usize];
     let first = &mut bytes[..usize::try_from(offset.min(FINGERPRINTED)).ok()?];
     file.read_exact_at(first, 0).ok()?;
+    Some(digest(first))
+}
+
+fn digest(first: &[u8]) -> u64 {
     let digest = Sha256::digest(first);
-    Some(u64::from_le_bytes(digest[..8].try_into().ok()?))
+    digest[..8]
+        .iter()
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }

@@ -1,7 +1,7 @@
 //! Following a file: one step reads what there is, or finds that the file was rotated.
 
 use super::StartAt;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, FINGERPRINTED};
 use super::lines::Partial;
 use crate::plugins::services::Current;
 use std::fs::File;
@@ -39,6 +39,8 @@ struct Open {
     /// Where the next line begins.
     offset: u64,
     partial: Partial,
+    /// The file's first bytes, as they were when they were read.
+    head: Vec<u8>,
     /// The place as it was last seen, to notice that the file was cut and written anew.
     cursor: Cursor,
     /// Whether this is the predecessor of what the path names, and since when.
@@ -203,10 +205,13 @@ impl Follower {
 impl Open {
     fn at(file: File, offset: u64) -> Option<Self> {
         let cursor = Cursor::of(&file, offset)?;
+        let mut head = vec![0; usize::try_from(offset.min(FINGERPRINTED)).ok()?];
+        file.read_exact_at(&mut head, 0).ok()?;
         Some(Self {
             file,
             offset,
             partial: Partial::default(),
+            head,
             cursor,
             replaced: None,
             copy: false,
@@ -234,12 +239,16 @@ impl Open {
             let Ok(count @ 1..) = self.file.read_at(&mut chunk, self.position()) else {
                 return Vec::new();
             };
+            // Cut between the look and the reading: these may be bytes of something else.
+            if !self.is_intact() {
+                return Vec::new();
+            }
+            let room = (FINGERPRINTED as usize).saturating_sub(self.head.len());
+            self.head.extend_from_slice(&chunk[..count.min(room)]);
             let (lines, consumed) = self.partial.push(&chunk[..count]);
             self.offset += consumed;
             if !lines.is_empty() {
-                if let Some(cursor) = Cursor::of(&self.file, self.offset) {
-                    self.cursor = cursor;
-                }
+                self.cursor = self.cursor.moved(self.offset, &self.head);
                 return lines;
             }
         }
