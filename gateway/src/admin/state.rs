@@ -92,13 +92,7 @@ impl State {
                 }
             }
         }
-        let body = json!({
-            "total": self.view.gateway_stats().connections,
-            "offset": offset,
-            "limit": limit,
-            "connections": self.view.clients(offset, limit),
-        });
-        reply::json(StatusCode::OK, &body)
+        reply::json(StatusCode::OK, &self.view.clients(offset, limit))
     }
 
     pub(super) fn plugins(&self) -> Reply {

@@ -122,8 +122,8 @@ fn check_addresses(top: &Section<'_>, config: &Config) {
     let mut seen = BTreeMap::new();
     let listeners = top.sections("listener");
     let named = listeners.iter().filter_map(|s| {
-        let text = s.text("address")?;
-        Some((text.parse().ok()?, s.key("address"), s.place("address")))
+        let address = s.address("address")?;
+        Some((address, s.key("address"), s.place("address")))
     });
     let admin = top.section("admin");
     let admin = config

@@ -69,19 +69,20 @@ fn set(
     let Value::Table(entries) = &mut node.value else {
         return Err((path, "is below something that is no table".into()));
     };
-    let at = entries.iter().position(|e| e.key == name);
-    let at = at.unwrap_or_else(|| {
-        entries.push(Entry {
-            key: name,
-            place: place.clone(),
-            node: Node {
-                place: place.clone(),
-                value: empty(shape),
-            },
-        });
-        entries.len() - 1
+    if let Some(entry) = entries.iter_mut().find(|e| e.key == name) {
+        return set(&mut entry.node, shape, &path, rest, value, place);
+    }
+    let mut node = Node {
+        place: place.clone(),
+        value: empty(shape),
+    };
+    set(&mut node, shape, &path, rest, value, place)?;
+    entries.push(Entry {
+        key: name,
+        place: place.clone(),
+        node,
     });
-    set(&mut entries[at].node, shape, &path, rest, value, place)
+    Ok(())
 }
 
 /// The key that a part of a variable's name stands for, and its shape.
