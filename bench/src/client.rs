@@ -78,7 +78,15 @@ impl Client {
     /// # Errors
     /// When the connection is gone.
     pub fn send(&mut self, text: &str) -> Result<()> {
-        let frame = frame::from_client(frame::TEXT, text.as_bytes());
+        self.send_as(frame::TEXT, text.as_bytes())
+    }
+
+    /// Sends a frame of another kind.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn send_as(&mut self, opcode: u8, payload: &[u8]) -> Result<()> {
+        let frame = frame::from_client(opcode, payload);
         self.stream.write_all(&frame).context("sending")
     }
 
@@ -90,7 +98,7 @@ impl Client {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             let text = self
-                .next_text()
+                .next_message()
                 .with_context(|| format!("waiting for {wanted:?}"))?;
             let message: Value = serde_json::from_slice(&text)?;
             match message["type"].as_str() {
@@ -102,17 +110,17 @@ impl Client {
         bail!("no {wanted:?} within {PATIENCE:?}")
     }
 
-    /// The next text frame's payload; pings are answered.
+    /// The next text or binary frame's payload; pings are answered.
     ///
     /// # Errors
     /// When the connection is closed or silent for too long.
-    pub fn next_text(&mut self) -> Result<Vec<u8>> {
+    pub fn next_message(&mut self) -> Result<Vec<u8>> {
         loop {
             while let Some(found) = frame::first(&self.pending)? {
                 let payload = self.pending[found.payload.clone()].to_vec();
                 self.pending.drain(..found.payload.end);
                 match found.opcode {
-                    frame::TEXT => return Ok(payload),
+                    frame::TEXT | frame::BINARY => return Ok(payload),
                     frame::PING => self
                         .stream
                         .write_all(&frame::from_client(frame::PONG, &payload))?,

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 /// A text frame's opcode.
 pub const TEXT: u8 = 1;
+/// A binary frame's opcode.
+pub const BINARY: u8 = 2;
 /// A close frame's opcode.
 pub const CLOSE: u8 = 8;
 /// A ping frame's opcode.

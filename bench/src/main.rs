@@ -10,7 +10,10 @@ mod gateway;
 mod histogram;
 mod idle;
 mod load;
+mod matching;
+mod nats;
 mod os;
+mod peers;
 mod plan;
 mod poll;
 mod publish;
@@ -63,12 +66,16 @@ enum What {
     },
     /// Resident memory per idle connection, between 1,000 and 10,000 of them.
     Idle,
+    /// Finding one subscription among 100,000, and adding and removing them; needs no gateway.
+    Matching,
     /// From a guest's publish to the client's socket, and from a device through a guest to the client.
     Publish,
     /// The pause of a plugin's reload under 1,000 events/s, and that nothing is lost or doubled.
     Reload,
     /// From the start of the process to the first event, with a cold and a warm plugin cache.
     Startup,
+    /// The fan-out beside Node's `ws`, Bun and NATS too, as far as they can be had here; not part of `all`.
+    Peers,
     /// The yardstick: a bare write() loop (started by `fanout`).
     #[command(hide = true)]
     ServeBaseline {
@@ -85,6 +92,7 @@ impl What {
         const ALL: &[(&str, Benchmark)] = &[
             ("fanout", fanout::run),
             ("idle", idle::run),
+            ("matching", matching::run),
             ("publish", publish::run),
             ("reload", reload::run),
             ("startup", startup::run),
@@ -93,9 +101,11 @@ impl What {
             Self::All => ALL,
             Self::Fanout { .. } => &ALL[0..1],
             Self::Idle => &ALL[1..2],
-            Self::Publish => &ALL[2..3],
-            Self::Reload => &ALL[3..4],
-            Self::Startup => &ALL[4..5],
+            Self::Matching => &ALL[2..3],
+            Self::Publish => &ALL[3..4],
+            Self::Reload => &ALL[4..5],
+            Self::Startup => &ALL[5..6],
+            Self::Peers => &[("peers", fanout::peers)],
             Self::ServeBaseline { .. } => &[],
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use hearthgate::event::{
     Condition, Draft, Event, Filter, InstanceName, Kind, Labels, Timestamp, Topic, TopicFilter,
 };
-use hearthgate::shard::Index;
+use hearthgate::shard::index::{Index, Key};
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::hint::black_box;
@@ -61,7 +61,12 @@ pub fn run(plan: &Plan) -> Result<Report> {
         keys.into_iter().for_each(|key| index.remove(key));
         let remove_us = micros_each(start, count);
         ensure!(index.is_empty(), "the index kept a removed subscription");
-        report.goal(format!("differ in {name}: a match among {count}"), match_us, "µs", GOAL_US);
+        report.goal(
+            format!("differ in {name}: a match among {count}"),
+            match_us,
+            "µs",
+            GOAL_US,
+        );
         report.figure(format!("differ in {name}: a scan of all"), scan_us, "µs");
         report.figure(format!("differ in {name}: insert"), insert_us, "µs");
         report.figure(format!("differ in {name}: remove"), remove_us, "µs");
@@ -73,7 +78,7 @@ pub fn run(plan: &Plan) -> Result<Report> {
     Ok(report)
 }
 
-fn fill(filters: &[Filter]) -> Result<(Index, Vec<hearthgate::shard::Key>, f64)> {
+fn fill(filters: &[Filter]) -> Result<(Index, Vec<Key>, f64)> {
     let owned = filters.to_vec();
     let mut index = Index::default();
     let mut keys = Vec::with_capacity(owned.len());
@@ -83,14 +88,20 @@ fn fill(filters: &[Filter]) -> Result<(Index, Vec<hearthgate::shard::Key>, f64)>
         keys.push(index.insert(connection, filter, false, 0));
     }
     let insert_us = micros_each(start, filters.len());
-    ensure!(index.len() == filters.len(), "the index lost a subscription");
+    ensure!(
+        index.len() == filters.len(),
+        "the index lost a subscription"
+    );
     Ok((index, keys, insert_us))
 }
 
 /// Matches all events again and again; each must find its one subscription.
 fn find(index: &mut Index, events: &[(usize, Event)]) -> Result<f64> {
     for (number, event) in events {
-        let found: Vec<u32> = index.matching(event).map(|found| found.connection).collect();
+        let found: Vec<u32> = index
+            .matching(event)
+            .map(|found| found.connection)
+            .collect();
         ensure!(
             found.iter().all(|slot| *slot as usize == *number) && !found.is_empty(),
             "an event for subscription {number} was matched with {found:?}"
@@ -108,8 +119,14 @@ fn find(index: &mut Index, events: &[(usize, Event)]) -> Result<f64> {
 fn scan(filters: &[Filter], events: &[(usize, Event)]) -> Result<f64> {
     let start = os::monotonic_ns();
     for (number, event) in events {
-        let found = filters.iter().filter(|filter| filter.matches(event)).count();
-        ensure!(found == 1, "{found} subscriptions ask for the event for {number}");
+        let found = filters
+            .iter()
+            .filter(|filter| filter.matches(event))
+            .count();
+        ensure!(
+            found == 1,
+            "{found} subscriptions ask for the event for {number}"
+        );
     }
     Ok(micros_each(start, events.len()))
 }
@@ -122,7 +139,9 @@ impl Differ {
     fn filter(self, number: usize) -> Result<Filter> {
         let mut filter = Filter::default();
         match self {
-            Self::Topic => filter.topics.push(TopicFilter::parse(&format!("device/{number}/status"))?),
+            Self::Topic => filter
+                .topics
+                .push(TopicFilter::parse(&format!("device/{number}/status"))?),
             Self::Kind => filter.kinds.push(Kind::parse(&format!("bench.k{number}"))?),
             Self::Label => {
                 filter.topics.push(TopicFilter::parse("entity/+/state")?);
@@ -147,8 +166,11 @@ impl Differ {
 
     /// An event for the subscription of this number, and for no other.
     fn event(self, number: usize) -> Result<Event> {
-        let (mut topic, mut kind, mut labels) =
-            ("entity/lamp/state".to_owned(), "bench.tick".to_owned(), Labels::default());
+        let (mut topic, mut kind, mut labels) = (
+            "entity/lamp/state".to_owned(),
+            "bench.tick".to_owned(),
+            Labels::default(),
+        );
         match self {
             Self::Topic => topic = format!("device/{number}/status"),
             Self::Kind => kind = format!("bench.k{number}"),

@@ -38,7 +38,7 @@ fn by_timer(plan: &Plan, report: &mut Report) -> Result<()> {
     let end = Instant::now() + plan.stretch;
     while Instant::now() < end {
         let text = client
-            .next_text()
+            .next_message()
             .with_context(|| format!("the gateway printed:\n{}", server.printed()))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let Some(at) = find(&text, b"\"w\":") else {
@@ -73,7 +73,7 @@ fn by_feed(plan: &Plan, report: &mut Report, rate: u64) -> Result<()> {
     let feed = dock.accept(&mut server)?;
     let mut client = Client::connect(server.clients, 0)?;
     client.subscribe(&[TOPIC.to_owned()], false)?;
-    let mut load = Load::new(vec![client], feed)?;
+    let mut load = Load::new(vec![client], Box::new(feed))?;
     load.stretch(&server, Pace::PerSecond(rate), Duration::from_millis(300))?;
     let stretch = load
         .stretch(&server, Pace::PerSecond(rate), plan.stretch)

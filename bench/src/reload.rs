@@ -39,7 +39,7 @@ pub fn run(plan: &Plan) -> Result<Report> {
         client.subscribe(&[TOPIC.to_owned()], false)?;
         clients.push(client);
     }
-    let mut load = Load::new(clients, feed)?;
+    let mut load = Load::new(clients, Box::new(feed))?;
     let calm = load.stretch(&server, Pace::PerSecond(RATE), REST)?;
     let (outcomes, stretch) = thread::scope(|scope| {
         let operator = scope.spawn(|| replace_all(plan, &setup, &server));

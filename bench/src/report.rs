@@ -24,6 +24,8 @@ pub struct Figure {
 pub struct Report {
     /// The benchmark's name, as its subcommand.
     pub benchmark: &'static str,
+    /// Tables that compare, ready to be printed.
+    pub tables: Vec<String>,
     /// Its figures.
     pub figures: Vec<Figure>,
     /// Everything that it saw, for whoever wants to look closer.
@@ -35,6 +37,7 @@ impl Report {
     pub fn new(benchmark: &'static str) -> Self {
         Self {
             benchmark,
+            tables: Vec::new(),
             figures: Vec::new(),
             raw: Vec::new(),
         }
@@ -63,7 +66,9 @@ impl Report {
     /// # Errors
     /// When the folder can't be written to.
     pub fn publish(&self, results: &Path) -> Result<()> {
-        println!("\n{}\n{}", self.benchmark, table(&self.figures));
+        println!("\n{}", self.benchmark);
+        self.tables.iter().for_each(|text| println!("{text}"));
+        println!("{}", table(&self.figures));
         let figures: Vec<Value> = self.figures.iter().map(Figure::to_json).collect();
         let document = json!({ "benchmark": self.benchmark, "figures": figures, "raw": self.raw });
         let path = results.join(format!("{}.json", self.benchmark));

@@ -59,7 +59,7 @@ impl Swarm {
         self.members.len()
     }
 
-    /// Waits once and reads all that is ready; `sink` gets each text frame: client, payload, moment of the read in nanoseconds.
+    /// Waits once and reads all that is ready; `sink` gets each text or binary frame: client, payload, moment of the read in nanoseconds.
     ///
     /// # Errors
     /// When the server closes a connection or breaks the protocol.
@@ -119,7 +119,7 @@ impl Member {
         while let Some(found) = frame::first(&bytes[used..])? {
             let payload = &bytes[used..][found.payload.clone()];
             match found.opcode {
-                frame::TEXT => sink(payload, now),
+                frame::TEXT | frame::BINARY => sink(payload, now),
                 frame::PING => self
                     .stream
                     .write_all(&frame::from_client(frame::PONG, payload))?,
