@@ -24,6 +24,8 @@ macro_rules! record {
         impl $name {
             /// With the required fields, and none of the optional ones.
             #[must_use]
+            // A record whose fields are all optional has a `new` like the others, for one way of making them.
+            #[allow(clippy::new_without_default)]
             pub fn new($( $req: impl Into<$req_type> ),*) -> Self {
                 Self {
                     $( $req: $req.into(), )*
