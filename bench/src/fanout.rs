@@ -107,18 +107,19 @@ fn arrived_bytes(plan: &Plan, size: Size) -> Result<usize> {
 
 fn measure(plan: &Plan, subject: Subject, pace: Pace, size: Size) -> Result<Round> {
     let (_folder, server) = subject.start(plan, size)?;
-    let publisher = subject.publisher(&server, size)?;
-    let alone = Load::new(Vec::new(), publisher)?.stretch(
-        &server,
-        Pace::PerSecond(plan.rate),
-        plan.stretch / 4,
-    )?;
     let clients: Result<Vec<Client>> = (0..plan.subscribers)
         .map(|number| subject.client(&server, number))
         .collect();
     let mut load = Load::new(clients?, subject.publisher(&server, size)?)?;
     load.stretch(&server, pace, WARM_UP)?;
     let stretch = load.stretch(&server, pace, plan.stretch)?;
+    drop(load);
+    // Nobody listens any more: what is left is the cost of the publications, at the rate that was reached.
+    let rate = stretch.published as u128 * 1_000_000_000 / u128::from(stretch.elapsed_ns.max(1));
+    let rate = Pace::PerSecond(u64::try_from(rate)?.max(1));
+    let mut alone = Load::new(Vec::new(), subject.publisher(&server, size)?)?;
+    alone.stretch(&server, rate, WARM_UP)?;
+    let alone = alone.stretch(&server, rate, plan.stretch / 4)?;
     Ok(Round {
         subject,
         pace,

@@ -85,7 +85,7 @@ routes = [{{ path = "/ws", dialect = "native" }}]
 address = "{admin}"
 
 [connections]
-max-connections = 50000
+max-connections = 15000
 
 [plugins]
 directory = "{folder}/plugins"

@@ -40,8 +40,8 @@ impl Plugin for Relay {
         if config.period > 0 {
             start.every(Duration::from_millis(config.period), "tick")?;
         }
-        let fed = !config.feed.is_empty();
-        let link = fed.then(|| Link::start(start, WebSocketTarget::new(config.feed)));
+        let link =
+            (config.period == 0).then(|| Link::start(start, WebSocketTarget::new(config.feed)));
         Ok(Self {
             link,
             last_call: Duration::ZERO,
