@@ -61,6 +61,12 @@ struct Counted {
     open: Gauge,
 }
 
+/// Answers a handshake alone, for servers that are built on [`reader`] without the rest: 101, or why not.
+#[must_use]
+pub fn answer_handshake<B>(request: &Request<B>) -> Response<Full<Bytes>> {
+    handshake::accept(request, false).unwrap_or_else(Refused::response)
+}
+
 impl Connections {
     /// Connections of all dialects, over these shards.
     #[must_use]
@@ -184,3 +190,6 @@ impl Drop for Counted {
         self.open.decrement(1);
     }
 }
+
+#[cfg(test)]
+mod tests;

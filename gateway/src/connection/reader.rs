@@ -216,12 +216,13 @@ impl<H: Handler> Reader<H> {
 
 /// The answer to a client's close: its own code (RFC 6455, section 5.5.1).
 fn echo(said: Option<(u16, String)>) -> Closing {
-    let (code, frame) = match said {
-        Some((code, _)) => (code, frame::close(code, "")),
-        None => (1005, frame::close_without_code()),
+    let frame = match said {
+        Some((code, _)) => frame::close(code, ""),
+        None => frame::close_without_code(),
     };
     Closing {
-        code,
+        // The client's own choice is no figure of ours.
+        code: 1000,
         frames: vec![frame],
         at_once: true,
     }

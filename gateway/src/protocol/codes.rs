@@ -44,6 +44,28 @@ impl CloseCode {
         self as u16
     }
 
+    /// A code as a metric's label: clients and plugins may choose theirs freely, so only the server's own are told apart.
+    #[must_use]
+    pub fn label(number: u16) -> &'static str {
+        match number {
+            1001 => "1001",
+            1002 => "1002",
+            1003 => "1003",
+            1007 => "1007",
+            1009 => "1009",
+            1011 => "1011",
+            1012 => "1012",
+            1013 => "1013",
+            4401 => "4401",
+            4408 => "4408",
+            4409 => "4409",
+            4429 => "4429",
+            4501 => "4501",
+            4503 => "4503",
+            _ => "client",
+        }
+    }
+
     /// One sentence for the client; at most 123 bytes, the most that a close frame holds (RFC 6455, section 5.5.1).
     #[must_use]
     pub fn reason(self) -> &'static str {

@@ -114,7 +114,7 @@ impl Outbox {
         native: bool,
         written: &mut Written,
     ) -> Flushed {
-        std::mem::swap(&mut self.staged, staging);
+        staging.extend(self.staged.drain(..));
         let flushed = loop {
             self.stage(staging, native);
             if staging.is_empty() {
@@ -134,11 +134,9 @@ impl Outbox {
                 Err(_) => break Flushed::Broken,
             }
         };
-        // What is left moves out of the shard's own queue; an idle connection keeps no memory for it.
-        if !staging.is_empty() {
-            self.staged.clear();
-            self.staged.extend(staging.drain(..));
-        } else if self.staged.capacity() > 0 {
+        // What is left stays with the connection; an idle one keeps no memory for it.
+        self.staged.extend(staging.drain(..));
+        if self.staged.is_empty() && self.staged.capacity() > 0 {
             self.staged = VecDeque::new();
         }
         self.blocked = flushed == Flushed::Blocked;

@@ -372,6 +372,6 @@ fn slot(key: usize) -> u32 {
 }
 
 fn count_close(code: u16) {
-    metrics::counter!("hearthgate_connections_closed_total", "code" => code.to_string())
+    metrics::counter!("hearthgate_connections_closed_total", "code" => CloseCode::label(code))
         .increment(1);
 }
