@@ -195,7 +195,11 @@ impl Surface {
         if bytes.starts_with(b"\x7fELF") {
             return Err(LoadError::Precompiled);
         }
-        let malformed = |e: wasmparser::BinaryReaderError| LoadError::Malformed(e.to_string());
+        // The parser's own words, on one line.
+        let malformed = |e: wasmparser::BinaryReaderError| {
+            let message = e.message().lines().next().unwrap_or_default();
+            LoadError::Malformed(format!("{message} (at offset {:#x})", e.offset()))
+        };
         if Parser::is_core_wasm(bytes) {
             return Err(LoadError::CoreModule);
         }

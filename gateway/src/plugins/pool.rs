@@ -56,7 +56,10 @@ impl Pool {
         let turn = if queue >= self.loaded.instance.limits.mailbox {
             None
         } else {
-            self.turns.acquire().await.ok()
+            let turn = self.turns.acquire();
+            let patience = self.loaded.instance.limits.call_timeout;
+            tokio::time::timeout(patience, turn).await.ok().and_then(Result::ok)
+        }
         };
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         if turn.is_none() {

@@ -170,6 +170,11 @@ impl Slot {
         self.shown.lock().last_error = Some(reason.to_owned());
     }
 
+    /// The last failure or refusal.
+    pub(super) fn last_error(&self) -> Option<String> {
+        self.shown.lock().last_error.clone()
+    }
+
     /// How a reload went: shown, logged, counted, and announced as an event.
     pub(super) fn set_reload(&self, outcome: &ReloadOutcome) {
         let instance = self.name.as_str();

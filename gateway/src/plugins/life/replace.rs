@@ -186,6 +186,12 @@ impl Life {
             .map_or_else(String::new, |b| b.version().to_owned());
         self.loaded = Some(loaded.clone());
         self.start("fresh", None).await;
+        if matches!(self.phase, Phase::Down { .. }) {
+            return ReloadOutcome::Refused {
+                reason: self.slot.last_error().unwrap_or_default(),
+                at: Timestamp::now(),
+            };
+        }
         reloaded(&loaded, from)
     }
 
