@@ -46,14 +46,25 @@ pub fn check(config: &Config) -> Vec<Problem> {
 
 /// A message has one answer, so a type may be granted once.
 fn check_messages(config: &Config, instance: &Instance) -> Vec<Problem> {
-    let before = config.instances.iter().take_while(|i| i.name != instance.name);
+    let before = config
+        .instances
+        .iter()
+        .take_while(|i| i.name != instance.name);
     let mut problems = Vec::new();
     for other in before.filter(|i| i.enabled) {
-        for message in other.grants.handle.iter().filter(|m| instance.grants.handle.contains(m)) {
+        for message in other
+            .grants
+            .handle
+            .iter()
+            .filter(|m| instance.grants.handle.contains(m))
+        {
             problems.push(Problem {
                 instance: instance.name.clone(),
                 key: "grants.handle".to_owned(),
-                message: format!("messages of type {message:?} are answered by {} already", other.name),
+                message: format!(
+                    "messages of type {message:?} are answered by {} already",
+                    other.name
+                ),
                 severity: Severity::Error,
             });
         }

@@ -56,10 +56,9 @@ impl Pool {
         let turn = if queue >= self.loaded.instance.limits.mailbox {
             None
         } else {
-            let turn = self.turns.acquire();
             let patience = self.loaded.instance.limits.call_timeout;
-            tokio::time::timeout(patience, turn).await.ok().and_then(Result::ok)
-        }
+            let turn = tokio::time::timeout(patience, self.turns.acquire()).await;
+            turn.ok().and_then(Result::ok)
         };
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         if turn.is_none() {
