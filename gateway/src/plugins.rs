@@ -18,6 +18,7 @@ pub mod input;
 pub mod inspect;
 pub mod interfaces;
 mod job;
+mod keepsake;
 mod life;
 mod lines;
 mod loaded;

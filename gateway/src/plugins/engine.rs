@@ -14,6 +14,7 @@ use cache::Cache;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, EngineWeak};
 
@@ -26,7 +27,7 @@ pub struct Engine {
     linker: Linker<Context>,
     cache: Cache,
     /// Compiling takes a core for a while: one at a time, so that the others go on serving.
-    compiling: tokio::sync::Mutex<()>,
+    compiling: Semaphore,
 }
 
 /// Why the engine could not be prepared.
@@ -67,7 +68,7 @@ impl Engine {
             engine,
             linker,
             cache,
-            compiling: tokio::sync::Mutex::new(()),
+            compiling: Semaphore::new(1),
         }))
     }
 
@@ -82,7 +83,7 @@ impl Engine {
     /// # Errors
     /// It can't be compiled, or its types are not those of this gateway's contract.
     pub async fn compile(self: &Arc<Self>, package: &Arc<Package>) -> Result<Compiled, LoadError> {
-        let _turn = self.compiling.lock().await;
+        let _turn = self.compiling.acquire().await;
         let (engine, package) = (self.clone(), package.clone());
         let work = tokio::task::spawn_blocking(move || {
             let component = engine.component(&package)?;
@@ -180,7 +181,8 @@ fn settings() -> Config {
 /// Ends when the engine is gone.
 fn tick(engine: &EngineWeak) {
     loop {
-        std::thread::sleep(TICK);
+        // An OS thread of its own, which nobody unparks.
+        std::thread::park_timeout(TICK);
         match engine.upgrade() {
             Some(engine) => engine.increment_epoch(),
             None => return,

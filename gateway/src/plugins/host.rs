@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::handle::{DialectHandle, HandlerHandle, RoutesHandle};
 use super::input::Inbox;
 use super::interfaces::Role;
+use super::keepsake::Keepsake;
 use super::life::{Control, Life};
 use super::place::Place;
 use super::services::{Outside, Rights, Services};
@@ -25,7 +26,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 /// How long `start` waits for the instances' first attempts; those that take longer go on in the background.
@@ -95,7 +96,7 @@ struct Inner {
     settings: ArcSwap<config::Plugins>,
     slots: RwLock<BTreeMap<InstanceName, Arc<Slot>>>,
     /// One change at a time: of the configuration, of a file, or by hand.
-    changing: tokio::sync::Mutex<()>,
+    changing: Semaphore,
 }
 
 impl PluginHost {
@@ -127,7 +128,7 @@ impl PluginHost {
             view: ports.view,
             settings: ArcSwap::from_pointee(plugins),
             slots: RwLock::default(),
-            changing: tokio::sync::Mutex::default(),
+            changing: Semaphore::new(1),
         }));
         host.0.start_all(instances).await;
         tokio::spawn(watch(Arc::downgrade(&host.0), watcher));
@@ -241,13 +242,11 @@ impl Inner {
         let slot = Slot::new(instance, Arc::new(place), control, self.announcer.clone());
         let slot = Arc::new(slot);
         slot.set_state(PluginState::Starting);
-        let life = Life::new(
-            slot.clone(),
-            self.engine.clone(),
-            self.bus.clone(),
-            orders,
-            inputs,
-        );
+        let settings = self.settings.load();
+        let plugin = &slot.instance.load().plugin;
+        let keepsake = Keepsake::new(&settings.state_directory, &slot.name, plugin);
+        let (engine, bus) = (self.engine.clone(), self.bus.clone());
+        let life = Life::new(slot.clone(), engine, bus, orders, inputs, keepsake);
         tokio::spawn(life.run());
         self.slots.write().insert(name, slot.clone());
         slot

@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::guest::{Fault, Guest, Start, Trouble};
 use super::input::{ConnectionId, Input, TimerId};
 use super::job::Job;
+use super::keepsake::Keepsake;
 use super::loaded::Loaded;
 use super::pool::Pool;
 use super::replies::Answer;
@@ -94,6 +95,7 @@ pub(super) struct Life {
     attempt: u32,
     suspects: Suspects,
     orphans: Orphans,
+    keepsake: Keepsake,
 }
 
 impl Life {
@@ -103,6 +105,7 @@ impl Life {
         bus: Bus,
         control: mpsc::Receiver<Control>,
         inputs: mpsc::Receiver<Input>,
+        keepsake: Keepsake,
     ) -> Self {
         let mailbox = slot.instance.load().limits.mailbox.max(1);
         let (job_sender, jobs) = mpsc::channel(mailbox);
@@ -128,6 +131,7 @@ impl Life {
             attempt: 0,
             suspects: Suspects::default(),
             orphans: Orphans::default(),
+            keepsake,
         }
     }
 
@@ -352,6 +356,20 @@ impl Life {
         }
         self.bus.schemas().withdraw(&self.slot.name);
         self.slot.set_state(state);
+    }
+
+    /// The end, or that of the file: the state is kept for the next start.
+    async fn end(&mut self, state: PluginState) {
+        if let Phase::Single(guest) = &mut self.phase {
+            match guest.save().await {
+                Ok(Some(state)) => self.keepsake.keep(&state),
+                Ok(None) => {}
+                Err(fault) => {
+                    tracing::warn!(instance = self.slot.name.as_str(), %fault, "a plugin crashed while saving its state");
+                }
+            }
+        }
+        self.shut(state).await;
     }
 
     fn note_depth(&self) {

@@ -47,7 +47,7 @@ impl Inner {
         plugins: config::Plugins,
         instances: Vec<Instance>,
     ) -> Applied {
-        let _turn = self.changing.lock().await;
+        let _turn = self.changing.acquire().await;
         self.settings.store(Arc::new(plugins));
         let wanted: BTreeMap<InstanceName, Instance> = instances
             .into_iter()

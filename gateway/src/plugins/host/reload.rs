@@ -45,7 +45,7 @@ impl Inner {
 
     /// A plugin's file was added, changed or removed.
     pub(super) async fn file_changed(&self, plugin: &str) {
-        let _turn = self.changing.lock().await;
+        let _turn = self.changing.acquire().await;
         let slots: Vec<Arc<Slot>> = self.slots.read().values().cloned().collect();
         for slot in slots.iter().filter(|s| s.instance.load().plugin == plugin) {
             self.reload(slot, false).await;
@@ -57,7 +57,7 @@ impl Inner {
         &self,
         name: &InstanceName,
     ) -> Result<ReloadOutcome, ReloadError> {
-        let _turn = self.changing.lock().await;
+        let _turn = self.changing.acquire().await;
         let slot = self
             .slot(name)
             .ok_or_else(|| ReloadError::Unknown(name.clone()))?;

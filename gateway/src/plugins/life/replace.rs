@@ -185,7 +185,8 @@ impl Life {
             .take()
             .map_or_else(String::new, |b| b.version().to_owned());
         self.loaded = Some(loaded.clone());
-        self.start("fresh", None).await;
+        let kept = self.keepsake.take().filter(|_| loaded.is_source());
+        self.start("fresh", kept).await;
         if matches!(self.phase, Phase::Down { .. }) {
             return ReloadOutcome::Refused {
                 reason: self.slot.last_error().unwrap_or_default(),

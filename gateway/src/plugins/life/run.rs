@@ -36,14 +36,14 @@ impl Life {
                     return;
                 }
                 Wake::Control(Some(Control::Stop(done))) => {
-                    self.shut(PluginState::Stopped).await;
+                    self.end(PluginState::Stopped).await;
                     let _ = done.send(());
                     return;
                 }
                 Wake::Control(Some(Control::Missing(reason))) => {
+                    self.end(PluginState::Missing { reason }).await;
                     self.loaded = None;
                     self.slot.loaded.store(None);
-                    self.shut(PluginState::Missing { reason }).await;
                 }
                 Wake::Control(Some(Control::Reconfigure(loaded, done))) => {
                     let taken = self.reconfigure(loaded).await;
