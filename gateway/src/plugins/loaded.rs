@@ -41,25 +41,7 @@ impl Loaded {
         compiled: Compiled,
         instance: Arc<Instance>,
     ) -> Result<Self, String> {
-        let problems = check_instance(&package, &instance);
-        for Problem { key, message, .. } in
-            problems.iter().filter(|p| p.severity == Severity::Warning)
-        {
-            tracing::info!(
-                instance = instance.name.as_str(),
-                key,
-                message,
-                "configuration of a plugin"
-            );
-        }
-        let errors: Vec<String> = problems
-            .iter()
-            .filter(|p| p.severity == Severity::Error)
-            .map(|p| format!("{}: {}", p.key, p.message))
-            .collect();
-        if !errors.is_empty() {
-            return Err(errors.join("; "));
-        }
+        refuse_problems(&package, &instance)?;
         let manifest = &package.manifest;
         let config = configuration::complete(manifest.config.as_ref(), &instance.config)
             .map_err(|misfits| format!("{}: {}", misfits[0].key, misfits[0].message))?;
@@ -122,4 +104,27 @@ impl Loaded {
     pub fn version(&self) -> &str {
         &self.package.manifest.version
     }
+}
+
+/// Logs the warnings, and makes one text of the errors.
+fn refuse_problems(package: &Package, instance: &Instance) -> Result<(), String> {
+    let problems = check_instance(package, instance);
+    for Problem { key, message, .. } in problems.iter().filter(|p| p.severity == Severity::Warning)
+    {
+        tracing::info!(
+            instance = instance.name.as_str(),
+            key,
+            message,
+            "configuration of a plugin"
+        );
+    }
+    let errors: Vec<String> = problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .map(|p| format!("{}: {}", p.key, p.message))
+        .collect();
+    if !errors.is_empty() {
+        return Err(errors.join("; "));
+    }
+    Ok(())
 }
