@@ -196,9 +196,9 @@ impl Client {
         wait::soon(what, search).await
     }
 
-    /// Forgets what has arrived but was not asked for.
-    pub fn forget(&mut self) {
-        self.waiting.clear();
+    /// Takes what has arrived but was not asked for.
+    pub fn take_kept(&mut self) -> Vec<Value> {
+        self.waiting.drain(..).collect()
     }
 
     async fn receive(&mut self, what: &str) -> Value {
@@ -277,12 +277,6 @@ impl Client {
                 }
             }
         }
-    }
-
-    /// Frames that arrived and were not asked for.
-    #[must_use]
-    pub fn kept(&self) -> Vec<Value> {
-        self.waiting.iter().cloned().collect()
     }
 }
 

@@ -16,8 +16,10 @@ pub mod setup;
 pub mod status;
 pub mod transcript;
 pub mod wait;
+pub mod witness;
 
 pub use admin::Admin;
 pub use client::Client;
 pub use gateway::{Gateway, Signal};
 pub use setup::Setup;
+pub use witness::Witness;
