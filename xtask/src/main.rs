@@ -37,6 +37,8 @@ enum Command {
     },
     /// Build for release: `target/release/hearthgate` and `target/plugins/*.wasm`.
     Build,
+    /// Build the bundled plugins and the test guests only, for running single tests with cargo itself.
+    Guests,
     /// Build the test guests, then run every test of the workspace, the documentation's examples included.
     ///
     /// Needs no service and no network beyond the crates. Uses cargo-nextest where it is installed.
@@ -73,6 +75,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run { arguments } => run::run(&workspace, &arguments),
         Command::Build => build::release(&workspace),
+        Command::Guests => build::plugins_and_guests(&workspace),
         Command::Test { real, filter } => test::test(&workspace, real, filter.as_deref()),
         Command::Bench { arguments } => bench::bench(&workspace, &arguments),
         Command::Ci => ci::ci(&workspace),
