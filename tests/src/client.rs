@@ -260,6 +260,8 @@ impl Client {
                     self.waiting.extend(serde_json::from_str::<Value>(&text))
                 }
                 Ok(Message::Close(frame)) => {
+                    // Reading on sends our answer, which the gateway waits for.
+                    while self.message("the end").await.is_ok() {}
                     let frame =
                         frame.map(|frame| (u16::from(frame.code), frame.reason.to_string()));
                     let (code, reason) = frame.unzip();
