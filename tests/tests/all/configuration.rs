@@ -127,6 +127,7 @@ async fn a_grant_that_is_taken_away_is_gone() {
         "the message is constant: {}",
         line.text
     );
+    client.command("ping", json!(null)).await;
     client.take_kept();
     // What comes after this is after the denial.
     gateway.admin().emit("test/one", json!("the end")).await;
@@ -142,7 +143,7 @@ async fn an_invalid_file_changes_nothing_and_says_why() {
     let mut at = Value::Null;
     for (broken, said) in [
         (
-            "[sources.home]\nplugin = \"counter\"\ngrant = {}\n",
+            "[sources.other]\nplugin = \"counter\"\ngrant = {}\n",
             "grants",
         ),
         ("[sources.other]\nplugin = \"countr\"\n", "counter"),

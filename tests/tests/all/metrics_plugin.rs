@@ -16,22 +16,40 @@ async fn real_figures_arrive_once_a_second() {
             (Some("metrics/host"), Some("metrics"))
         );
     }
-    let data = &second["data"];
+    let figures = &second["data"]["metrics"];
+    let figure = |name: &str| {
+        figures[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no {name}: {second}"))
+    };
     let memory = std::fs::read_to_string("/proc/meminfo").expect("Linux");
-    let total: u64 = memory
+    let total = memory
         .lines()
         .next()
-        .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
-        .expect("MemTotal");
-    let text = data.to_string();
-    assert!(
-        text.contains(&(total * 1024).to_string()),
-        "the machine's {total} KiB of memory are in {text}"
+        .and_then(|line| line.split_whitespace().nth(1));
+    let total: f64 = total.and_then(|kib| kib.parse().ok()).expect("MemTotal");
+    assert_eq!(
+        figure("memory.total"),
+        total * 1024.0,
+        "the machine's memory"
     );
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu = data["cpu"]["cores"]
-        .as_array()
-        .or_else(|| data["cpu"]["per_core"].as_array());
-    assert!(cpu.is_some_and(|list| list.len() >= cores), "{text}");
+    for core in 0..cores {
+        assert!((0.0..=100.0).contains(&figure(&format!("cpu.core.{core}.percent"))));
+    }
+    for name in [
+        "cpu.percent",
+        "load.1",
+        "uptime",
+        "processes",
+        "memory.used",
+        "swap.total",
+    ] {
+        assert!(figure(name) >= 0.0, "{name}");
+        assert!(
+            second["data"]["units"][name].is_string(),
+            "the unit of {name}"
+        );
+    }
     assert_ne!(first["data"], second["data"], "figures move");
 }

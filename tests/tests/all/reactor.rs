@@ -5,7 +5,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn it_is_told_of_what_it_was_granted_and_nothing_else() {
-    let reactor = "[handlers.echo]\nplugin = \"reactor\"\nconfig = { listen = \"test/seen/#\" }\ngrants = { subscribe = [\"test/seen/#\"], publish = [\"echo/#\"] }\n";
+    let reactor = "[handlers.echo]\nplugin = \"reactor\"\ngrants = { subscribe = [\"test/seen/#\"], publish = [\"echo/#\"] }\n";
     let gateway = Setup::new()
         .with_witness()
         .plugin("reactor")

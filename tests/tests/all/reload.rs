@@ -163,8 +163,10 @@ async fn rolled_back(build: &str) -> (Gateway, Tally) {
     tally.take(100).await;
     let hash = gateway.status("fast").await["hash"].clone();
     gateway.install_as(build, "counter", 1);
-    let outcome = gateway.reload_after("fast", &Value::Null).await;
-    assert_eq!(outcome["outcome"], "rolled_back", "{outcome}");
+    // One that only fails later is shown as reloaded first.
+    let back = |status: &Value| status["last_reload"]["outcome"] == "rolled_back";
+    let status = gateway.status_when("fast", "is rolled back", back).await;
+    let outcome = &status["last_reload"];
     assert!(
         outcome["reason"]
             .as_str()

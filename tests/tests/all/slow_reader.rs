@@ -147,6 +147,7 @@ async fn whoever_reads_no_answers_is_closed_with_4408() {
             .then_some(())
     };
     wait::until("the close is counted as 4408", closed).await;
+    assert_eq!(witness.command("ping", json!(1)).await["type"], "pong");
     let gone = || async {
         let stats = gateway.admin().json("/api/v1/stats").await;
         (stats["connections"] == 1).then_some(())
