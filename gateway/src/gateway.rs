@@ -96,9 +96,8 @@ impl Gateway {
         };
         let plugins =
             PluginHost::start(config.plugins.clone(), config.instances.clone(), ports).await?;
-        let settings = config.connections.clone();
         let connections = Connections::new(
-            settings,
+            config.connections.clone(),
             registry.clone(),
             bus.clone(),
             shards,

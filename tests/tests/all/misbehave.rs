@@ -132,7 +132,13 @@ async fn after_five_crashes_it_stays_down_until_its_configuration_changes() {
     // Four restarts, one, two, four and eight seconds apart.
     let status = gateway.in_state("rogue", "failed").await;
     let reason = status["reason"].as_str().unwrap_or_default();
-    assert!(reason.contains("told to trap"), "{status}");
+    assert!(reason.contains("trapped"), "{status}");
+    gateway
+        .journal
+        .line("the guest's own words", |line| {
+            line.text.contains("told to trap")
+        })
+        .await;
     witness.unharmed().await;
     gateway.configure(|text| text.replace("what = \"trap\"", "what = \"none\""));
     gateway.in_state("rogue", "running").await;

@@ -128,6 +128,7 @@ pub fn module_of(path: &str) -> Option<String> {
 fn used_modules(source: &Source) -> BTreeSet<(String, usize)> {
     let mut finder = PathFinder {
         found: BTreeSet::new(),
+        from_outside: source.path == "gateway/src/main.rs",
     };
     finder.visit_file(&source.syntax);
     finder.found
@@ -135,6 +136,8 @@ fn used_modules(source: &Source) -> BTreeSet<(String, usize)> {
 
 struct PathFinder {
     found: BTreeSet<(String, usize)>,
+    /// Whether the library is a crate of another name here.
+    from_outside: bool,
 }
 
 impl PathFinder {
@@ -157,14 +160,10 @@ impl PathFinder {
     }
 }
 
-fn is_crate(ident: &syn::Ident) -> bool {
-    ident == "crate" || ident == "hearthgate"
-}
-
 impl<'ast> Visit<'ast> for PathFinder {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         if let syn::UseTree::Path(path) = &item.tree
-            && is_crate(&path.ident)
+            && (path.ident == "crate" || self.from_outside && path.ident == "hearthgate")
         {
             self.tree(&path.tree);
         }

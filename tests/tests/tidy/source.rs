@@ -47,9 +47,10 @@ impl Source {
 
     /// Whether the whole file is test code: an integration test, or a module that only `#[cfg(test)]` declares.
     pub fn is_test(&self) -> bool {
-        self.path.starts_with("tests/tests/")
+        let within = ["tests/tests/", "tests/guests/"];
+        within.iter().any(|folder| self.path.starts_with(folder))
             || self.path.ends_with("/tests.rs")
-            || self.path.contains("/tests/") && !self.path.starts_with("tests/")
+            || !self.path.starts_with("tests/") && self.path.contains("/tests/")
     }
 
     /// Whether a line, counted from 1, is test code.
