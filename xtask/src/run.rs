@@ -83,12 +83,13 @@ fn endpoints(table: &toml::Table) -> (Vec<String>, Option<String>) {
     if listeners.is_none() {
         sockets.push("ws://127.0.0.1:3001/ws".into());
     }
-    let admin = match table.get("admin").and_then(|admin| admin.get("address")) {
-        Some(address) => address
-            .as_str()
-            .filter(|address| *address != "off")
-            .map(str::to_string),
-        None => Some("127.0.0.1:3002".into()),
+    let admin = table.get("admin");
+    let enabled = admin.and_then(|admin| admin.get("enabled"));
+    let address = admin.and_then(|admin| admin.get("address"));
+    let admin = match (enabled.and_then(toml::Value::as_bool), address) {
+        (Some(false), _) => None,
+        (_, Some(address)) => address.as_str().map(str::to_string),
+        (_, None) => Some("127.0.0.1:3002".into()),
     };
     (sockets, admin)
 }

@@ -2,7 +2,7 @@
 
 use super::output::{complain, print};
 use super::{OK, WRONG};
-use crate::config::Loaded;
+use crate::config::{Config, Loaded, SecretSource};
 use crate::gateway::ConfigFile;
 use crate::plugins::check::{Problem, Severity};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,24 @@ use std::path::{Path, PathBuf};
 /// Where the configuration is looked for if nobody says.
 const USUAL: &str = "config/hearthgate.toml";
 
-/// A checked configuration, where it came from, and what the operator is warned of.
+/// What a command makes of a plugin whose file is not there or can't be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlugin {
+    /// It is wrong.
+    Refused,
+    /// The gateway runs without it: the file may come later.
+    Awaited,
+}
+
+/// A configuration, and where it came from.
+pub struct Read {
+    /// The configuration.
+    pub loaded: Loaded,
+    /// The file; `None`: there is none, and the defaults hold.
+    pub file: Option<ConfigFile>,
+}
+
+/// A configuration that fits its plugins, and what the operator is warned of.
 pub struct Checked {
     /// The configuration.
     pub loaded: Loaded,
@@ -20,11 +37,11 @@ pub struct Checked {
     pub warnings: Vec<String>,
 }
 
-/// Reads the configuration and holds it against its plugins.
+/// Reads the configuration.
 ///
 /// # Errors
-/// Everything that is wrong, ready to be shown.
-pub fn load(file: Option<PathBuf>) -> Result<Checked, String> {
+/// Everything that is wrong with the text, ready to be shown.
+pub fn read(file: Option<PathBuf>) -> Result<Read, String> {
     let environment = environment();
     let usual = || Some(PathBuf::from(USUAL)).filter(|p| p.exists());
     let file = file.or_else(usual).map(|path| ConfigFile {
@@ -38,20 +55,64 @@ pub fn load(file: Option<PathBuf>) -> Result<Checked, String> {
             Loaded::text("", name, Path::new(""), &environment).map_err(|e| e.to_string())?
         }
     };
+    Ok(Read { loaded, file })
+}
+
+/// Reads the configuration and holds it against its plugins.
+///
+/// # Errors
+/// Everything that is wrong, ready to be shown.
+pub fn load(file: Option<PathBuf>, no_plugin: NoPlugin) -> Result<Checked, String> {
+    let Read { loaded, file } = read(file)?;
+    let refused = |p: &Problem| match p.severity {
+        Severity::Error => true,
+        Severity::NoPlugin => no_plugin == NoPlugin::Refused,
+        Severity::Warning => false,
+    };
     let found = crate::plugins::check(&loaded.config);
-    let (errors, warnings): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .partition(|p| p.severity == Severity::Error);
+    let (errors, mut warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(refused);
+    warnings.extend(secrets_without_value(&loaded.config));
     let place = |problem: Problem| (problem.instance.to_string(), problem.key, problem.message);
     if !errors.is_empty() {
         return Err(loaded.problems(errors.into_iter().map(place)).to_string());
     }
-    let warnings = loaded.problems(warnings.into_iter().map(place)).headlines();
+    let mut warnings = loaded.problems(warnings.into_iter().map(place)).headlines();
+    if let Some(file) = file.as_ref().filter(|_| loaded.is_blank()) {
+        let name = file.path.display();
+        warnings.push(format!("{name}: the file is empty, so every default holds"));
+    }
     Ok(Checked {
         loaded,
         file,
         warnings,
     })
+}
+
+/// Secrets that have no value in this environment, for this user. No errors: where the gateway runs they may have one,
+/// and a plugin that needs one waits for it.
+fn secrets_without_value(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for instance in config.instances.iter().filter(|i| i.enabled) {
+        for (name, source) in &instance.secrets {
+            let why = match source {
+                SecretSource::Env(variable) if std::env::var_os(variable).is_some() => continue,
+                SecretSource::Env(variable) => {
+                    format!("the environment variable {variable} is not set here")
+                }
+                SecretSource::File(path) => match std::fs::File::open(path) {
+                    Ok(_) => continue,
+                    Err(error) => format!("{}: {error}", path.display()),
+                },
+            };
+            problems.push(Problem {
+                instance: instance.name.clone(),
+                key: format!("secrets.{name}"),
+                message: why,
+                severity: Severity::Warning,
+            });
+        }
+    }
+    problems
 }
 
 /// The process's environment, as far as it is text.
@@ -64,7 +125,7 @@ fn environment() -> Vec<(String, String)> {
 
 /// `hearthgate check`
 pub fn check(file: Option<PathBuf>) -> u8 {
-    let checked = match load(file) {
+    let checked = match load(file, NoPlugin::Refused) {
         Ok(checked) => checked,
         Err(problems) => {
             complain(&problems);

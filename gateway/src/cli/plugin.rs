@@ -2,29 +2,33 @@
 
 use super::output::{complain, print, print_json};
 use super::{FAILED, OK, WRONG, config};
-use crate::plugins::{Inspection, inspect as read};
+use crate::plugins::{Inspection, LoadError, inspect as read};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// `plugin list`: every .wasm file of the configured folder, those that can't be loaded included.
 pub fn list(file: Option<PathBuf>, as_json: bool) -> u8 {
-    let checked = match config::load(file) {
-        Ok(checked) => checked,
+    // Not held against its plugins: what is wrong with those is what the list shows.
+    let found = match config::read(file) {
+        Ok(found) => found,
         Err(problems) => {
             complain(&problems);
             return WRONG;
         }
     };
-    let folder = &checked.loaded.config.plugins.directory;
+    let folder = &found.loaded.config.plugins.directory;
     let files = match wasm_files(folder) {
         Ok(files) => files,
         Err(error) => {
-            complain(&format!("{}: {error}", folder.display()));
+            let folder = folder.display();
+            complain(&format!(
+                "{folder}: the plugins folder can't be read: {error} (plugins.directory)"
+            ));
             return FAILED;
         }
     };
     let used = |id: &str| -> Vec<String> {
-        let instances = checked.loaded.config.instances.iter();
+        let instances = found.loaded.config.instances.iter();
         instances
             .filter(|i| i.plugin == id)
             .map(|i| i.name.to_string())
@@ -83,9 +87,7 @@ fn row(row: &Value) -> String {
     format!(
         "{:<20} {:<10} {:<28} {used}",
         plugin["id"].as_str().unwrap_or_default(),
-        plugin["manifest"]["plugin"]["version"]
-            .as_str()
-            .unwrap_or("-"),
+        plugin["manifest"]["version"].as_str().unwrap_or("-"),
         words(&plugin["roles"]),
     )
 }
@@ -104,7 +106,7 @@ pub fn inspect(file: &Path, as_json: bool) -> u8 {
     let plugin = match read(file) {
         Ok(plugin) => plugin,
         Err(error) => {
-            complain(&error.to_string());
+            complain(&named(file, &error));
             return FAILED;
         }
     };
@@ -114,9 +116,17 @@ pub fn inspect(file: &Path, as_json: bool) -> u8 {
     print(&describe(&plugin))
 }
 
+/// An error with the file's name, where it does not have it yet.
+fn named(file: &Path, error: &LoadError) -> String {
+    let (name, error) = (file.display().to_string(), error.to_string());
+    match error.contains(&name) {
+        true => error,
+        false => format!("{name}: {error}"),
+    }
+}
+
 fn describe(plugin: &Inspection) -> String {
     let manifest = &plugin.manifest;
-    let about = &manifest["plugin"];
     let or_none = |words: String| {
         if words.is_empty() {
             "none".to_owned()
@@ -128,8 +138,8 @@ fn describe(plugin: &Inspection) -> String {
         format!(
             "{} {}  {}",
             plugin.id,
-            about["version"].as_str().unwrap_or("-"),
-            about["description"].as_str().unwrap_or_default()
+            manifest["version"].as_str().unwrap_or("-"),
+            manifest["description"].as_str().unwrap_or_default()
         ),
         format!("  size          {} bytes", plugin.size),
         format!("  sha256        {}", plugin.hash),
@@ -147,14 +157,33 @@ fn describe(plugin: &Inspection) -> String {
             or_none(words(&manifest["offers"]["messages"]))
         ),
     ];
-    for (title, part) in [("requests", "requests"), ("configuration", "config")] {
-        if let Some(value) = manifest.get(part).filter(|v| !v.is_null()) {
-            lines.push(format!("  {title}"));
-            let text = format!("{value:#}");
-            lines.extend(text.lines().map(|line| format!("    {line}")));
-        }
+    for (title, part) in [("needs", "requests"), ("can use", "optional")] {
+        let asked = asked(&manifest[part]);
+        let title = |i| if i == 0 { title } else { "" };
+        lines.extend(
+            asked
+                .iter()
+                .enumerate()
+                .map(|(i, a)| format!("  {:<13} {a}", title(i))),
+        );
+    }
+    if let Some(schema) = manifest.get("config").filter(|v| !v.is_null()) {
+        lines.push("  configuration (JSON Schema)".to_owned());
+        let text = format!("{schema:#}");
+        lines.extend(text.lines().map(|line| format!("    {line}")));
     }
     lines.join("\n")
+}
+
+/// What a manifest asks for, a line for each sort, as it is granted in the configuration.
+fn asked(requests: &Value) -> Vec<String> {
+    let sorts = requests.as_object().into_iter().flatten();
+    let lines = sorts.filter_map(|(sort, value)| match value {
+        Value::Array(items) if !items.is_empty() => Some(format!("{sort} = {value}")),
+        Value::Bool(true) => Some(format!("{sort} = true")),
+        _ => None,
+    });
+    lines.collect()
 }
 
 /// `plugin check`
@@ -166,7 +195,7 @@ pub fn check(file: &Path, as_json: bool) -> u8 {
         ),
         Err(error) => (
             FAILED,
-            json!({ "file": file, "ok": false, "error": error.to_string() }),
+            json!({ "file": file, "ok": false, "error": named(file, &error) }),
         ),
     };
     if as_json {

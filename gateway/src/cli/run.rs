@@ -1,6 +1,6 @@
 //! `hearthgate run`: signals, logs and limits of the process around a gateway.
 
-use super::config::{Checked, load};
+use super::config::{Checked, NoPlugin, load};
 use super::output::complain;
 use super::systemd::{self, Ready};
 use super::{FAILED, OK, WRONG};
@@ -14,7 +14,7 @@ const OWN_FILES: u64 = 256;
 
 /// Runs until a signal stops it.
 pub fn run(file: Option<PathBuf>) -> u8 {
-    let checked = match load(file) {
+    let checked = match load(file, NoPlugin::Awaited) {
         Ok(checked) => checked,
         Err(problems) => {
             complain(&problems);

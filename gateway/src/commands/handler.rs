@@ -87,7 +87,7 @@ pub fn refusal(error: &CallError) -> Refusal {
             }
             refusal
         }
-        CallError::Failed { instance, .. } => Refusal::new(
+        CallError::Failed { instance, .. } | CallError::TimedOut { instance, .. } => Refusal::new(
             ErrorCode::HandlerFailed,
             format!("the handler {instance} failed at this message"),
         ),

@@ -119,12 +119,16 @@ fn instances(top: &Section<'_>) -> Vec<Instance> {
 
 /// No address twice. Port 0 is a free port, and so never the same.
 fn check_addresses(top: &Section<'_>, config: &Config) {
-    let mut seen = BTreeMap::new();
+    let mut seen: Vec<(std::net::SocketAddr, String)> = Vec::new();
     let listeners = top.sections("listener");
     let named = listeners.iter().filter_map(|s| {
         let address = s.address("address")?;
         Some((address, s.key("address"), s.place("address")))
     });
+    if !top.has("listener") {
+        let default = config.listeners.iter();
+        seen.extend(default.map(|l| (l.address, "the default listener".to_owned())));
+    }
     let admin = top.section("admin");
     let admin = config
         .admin
@@ -132,16 +136,27 @@ fn check_addresses(top: &Section<'_>, config: &Config) {
         .map(|a| (a, admin.key("address"), admin.place("address")));
     let all: Vec<(std::net::SocketAddr, String, Place)> = named.chain(admin).collect();
     for (address, key, place) in all.into_iter().filter(|(a, ..)| a.port() != 0) {
-        match seen.get(&address) {
-            Some(first) => {
-                let why = format!("{address} is the address of {first} already");
+        match seen.iter().find(|(a, _)| same_socket(*a, address)) {
+            Some((first, name)) if *first == address => {
+                let why = format!("{address} is the address of {name} already");
                 top.report().add(&place, key, why);
             }
-            None => {
-                seen.insert(address, key);
+            Some((first, name)) => {
+                let why = format!(
+                    "{address} is taken by {name}, which listens on {first}: that is every address of this machine"
+                );
+                top.report().add(&place, key, why);
             }
+            None => seen.push((address, key)),
         }
     }
+}
+
+/// Whether the system would refuse to listen on both.
+fn same_socket(a: std::net::SocketAddr, b: std::net::SocketAddr) -> bool {
+    let family = a.is_ipv4() == b.is_ipv4();
+    let wild = a.ip().is_unspecified() || b.ip().is_unspecified();
+    a == b || (a.port() == b.port() && family && wild)
 }
 
 /// Routes lead to instances that exist.

@@ -58,7 +58,7 @@ fn set(
         let count = items.len();
         let item = found.and_then(|i| items.get_mut(i)).ok_or_else(|| {
             let why =
-                format!("the file has {count} of them; {part:?} is not the number of one, from 0");
+                format!("there are {count} of them; {part:?} is not the number of one, from 0");
             (path.to_owned(), why)
         })?;
         let path = format!("{path}[{part}]");
@@ -76,6 +76,10 @@ fn set(
         place: place.clone(),
         value: empty(shape),
     };
+    // Where the file has no listener the default one holds, and it is that which is changed.
+    if let Some(default) = default_list(shape, &path) {
+        node = default;
+    }
     set(&mut node, shape, &path, rest, value, place)?;
     entries.push(Entry {
         key: name,
@@ -107,6 +111,15 @@ fn existing(node: &Node, name: &str) -> String {
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
     let found = node.entries().iter().find(|e| plain(&e.key) == plain(name));
     found.map_or_else(|| name.to_owned(), |e| e.key.clone())
+}
+
+/// The default of a list of tables at the top of the file.
+fn default_list(shape: Shape, path: &str) -> Option<Node> {
+    let Shape::Sections(_) = shape else {
+        return None;
+    };
+    let key = TOP.iter().find(|key| key.name == path)?;
+    Node::parse_value(key.default, &Place::Nowhere).ok()
 }
 
 fn empty(shape: Shape) -> Value {

@@ -159,7 +159,7 @@ impl Instance {
         Self {
             name,
             role,
-            plugin: section.required("plugin").unwrap_or_default(),
+            plugin: plugin(section),
             enabled: section.flag("enabled"),
             config: section.free("config"),
             secrets,
@@ -167,6 +167,17 @@ impl Instance {
             limits: Limits::read(&section.section("limits")),
         }
     }
+}
+
+/// A plugin's id, which becomes the name of a file: it must not lead out of the folder.
+fn plugin(section: &Section<'_>) -> String {
+    let id = section.required("plugin").unwrap_or_default();
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if section.has("plugin") && !((1..=64).contains(&id.len()) && id.bytes().all(fits)) {
+        let why = "is the name of a file in plugins.directory without \".wasm\": 1 to 64 characters of a-z, 0-9 and -";
+        section.problem("plugin", why);
+    }
+    id
 }
 
 fn secrets(section: &Section<'_>) -> BTreeMap<String, SecretSource> {

@@ -6,22 +6,40 @@ use super::environment;
 use super::problem::{Origin, Problem, Problems};
 use super::section::{Report, join};
 use super::tree::{Node, Place};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file can't be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: the configuration can't be read: {source}{}", path.display(), advice(source))]
     Read {
         /// The file.
         path: PathBuf,
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// The file is not text.
+    #[error("{}:{line}: the configuration must be UTF-8 text, and this line is not", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
     /// It is wrong.
     #[error(transparent)]
     Invalid(#[from] Problems),
+}
+
+fn advice(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::NotFound => "; `hearthgate config default` prints a complete one to begin with",
+        ErrorKind::IsADirectory => "; name the file in it",
+        ErrorKind::PermissionDenied => "; it must be readable for the user that runs the gateway",
+        _ => "",
+    }
 }
 
 /// A configuration that keeps its text, for problems that only others can see (`plugins::check`).
@@ -39,9 +57,16 @@ impl Loaded {
     /// # Errors
     /// The file can't be read, or everything that is wrong with it.
     pub fn file(path: &Path, variables: &[(String, String)]) -> Result<Self, LoadError> {
-        let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read {
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
             path: path.to_path_buf(),
             source,
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            LoadError::NotText {
+                path: path.to_path_buf(),
+                line: good.iter().filter(|b| **b == b'\n').count() + 1,
+            }
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
         Ok(Self::text(&text, path, base, variables)?)
@@ -82,6 +107,12 @@ impl Loaded {
             }),
             problems => Err(Problems::new(origin, problems)),
         }
+    }
+
+    /// Whether the file says nothing at all: not a key, and no override stands for one.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.root.entries().is_empty()
     }
 
     /// Places problems that others found: an instance's name, a key below it with dots, and what is wrong.

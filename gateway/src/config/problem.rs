@@ -38,6 +38,11 @@ impl Problems {
     /// Problems in the order in which they stand in the file.
     #[must_use]
     pub fn new(origin: Origin, mut problems: Vec<Problem>) -> Self {
+        for problem in problems.iter_mut().filter(|p| p.message.contains('\n')) {
+            // Others' messages come in several lines at times; here one problem is one line.
+            let words: Vec<_> = problem.message.split_whitespace().collect();
+            problem.message = words.join(" ");
+        }
         problems
             .sort_by(|a, b| (&a.place, &a.key, &a.message).cmp(&(&b.place, &b.key, &b.message)));
         problems.dedup();

@@ -127,6 +127,7 @@ impl Node {
         match &self.value {
             Value::Flag(flag) => format!("{flag}"),
             Value::Integer(number) => format!("the number {number}"),
+            Value::Float(f64::INFINITY) => "a number that is far too large".into(),
             Value::Float(number) => format!("the number {number}"),
             Value::Text(text) => format!("the string {text:?}"),
             Value::Moment(text) => format!("the date {text}"),

@@ -5,11 +5,13 @@ use super::controller::Controller;
 use super::restart::{keep_what_needs_restart, needs_restart};
 use crate::admin::ReloadReport;
 use crate::admin::reload::Outcome;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Instance, Loaded};
 use crate::event::{Draft, InstanceName, Kind, Labels, Timestamp, Topic};
+use crate::listener::{Bound, Listening};
 use crate::plugins::check::Severity;
 use serde_json::json;
 use serde_json::value::to_raw_value;
+use std::net::SocketAddr;
 
 /// A configuration that is right, with what the operator is warned of; or what is wrong.
 type Checked = Result<(Config, Vec<String>), Vec<String>>;
@@ -23,6 +25,7 @@ impl Controller {
                 .publish(ReloadReport::refused(trigger, vec![why]))
                 .await;
         };
+        let before = self.started_with.instances.clone();
         // Files are read and plugins are parsed: not work for the runtime's threads.
         let read = move || -> Checked {
             let loaded = match Loaded::file(&file.path, &file.environment) {
@@ -32,7 +35,13 @@ impl Controller {
                 }
                 Err(error) => return Err(vec![error.to_string()]),
             };
-            let warnings = check(&loaded.config, |found| {
+            if loaded.is_blank() {
+                let name = file.path.display();
+                return Err(vec![format!(
+                    "{name}: the file is empty, and a running gateway takes that for an accident; to go back to the defaults write one key, or restart it"
+                )]);
+            }
+            let warnings = check(&loaded.config, &before, |found| {
                 loaded.problems([found]).headlines().concat()
             })?;
             Ok((loaded.config, warnings))
@@ -42,8 +51,9 @@ impl Controller {
 
     /// Applies a configuration that is there already.
     pub async fn reload_with(&mut self, config: Config, trigger: &'static str) -> ReloadReport {
+        let before = self.started_with.instances.clone();
         let read = move || -> Checked {
-            let warnings = check(&config, |(instance, key, why)| {
+            let warnings = check(&config, &before, |(instance, key, why)| {
                 format!("{instance}.{key}: {why}")
             })?;
             Ok((config, warnings))
@@ -75,6 +85,9 @@ impl Controller {
             Ok(prepared) => prepared,
             Err(why) => return ReloadReport::refused(trigger, vec![why]),
         };
+        // Before anything serves them, so that no plugin reaches a listener in between.
+        self.plugins
+            .set_own_addresses(self.own_addresses(&prepared));
         let needs_restart = needs_restart(&self.started_with, &config);
         keep_what_needs_restart(&self.started_with, &mut config);
         // Plugins before routes: a new route must find its plugin.
@@ -88,6 +101,7 @@ impl Controller {
             .listeners
             .exchange(&config.listeners, prepared, head_timeout);
         let _ = self.addresses.send(self.listeners.addresses());
+        self.plugins.set_own_addresses(self.own_addresses(&[]));
         if let Some(logs) = &self.options.logs {
             logs.apply(&config.log);
         }
@@ -108,6 +122,14 @@ impl Controller {
             needs_restart,
             ..ReloadReport::new(trigger)
         }
+    }
+
+    /// Every address of the gateway's own: open ones, those about to be opened, and the admin listener's.
+    fn own_addresses(&self, prepared: &[(SocketAddr, Bound)]) -> Vec<SocketAddr> {
+        let admin = self.admin.as_ref().map(Listening::address);
+        let prepared = prepared.iter().map(|(_, bound)| bound.address());
+        let open = self.listeners.addresses();
+        open.into_iter().chain(prepared).chain(admin).collect()
     }
 
     /// Tells everyone how it went: log, metrics, admin API, and an event.
@@ -155,15 +177,19 @@ impl Controller {
     }
 }
 
-/// Holds a configuration against its plugins: the warnings, or the errors, each written by `say`.
+/// Holds a configuration against its plugins: the warnings, or the errors, each written by `say`. A plugin whose file
+/// is gone holds up no change of anything else; but a change that names one that is not there is a mistake.
 fn check(
     config: &Config,
+    before: &[Instance],
     say: impl Fn((String, String, String)) -> String,
 ) -> Result<Vec<String>, Vec<String>> {
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for problem in crate::plugins::check(config) {
         let list = match problem.severity {
             Severity::Error => &mut errors,
+            Severity::NoPlugin if named_before(config, before, &problem.instance) => &mut warnings,
+            Severity::NoPlugin => &mut errors,
             Severity::Warning => &mut warnings,
         };
         list.push(say((
@@ -176,6 +202,15 @@ fn check(
         true => Ok(warnings),
         false => Err(errors),
     }
+}
+
+/// Whether an instance was one of that plugin before.
+fn named_before(config: &Config, before: &[Instance], name: &InstanceName) -> bool {
+    let plugin = |instances: &[Instance]| {
+        let instance = instances.iter().find(|i| i.name == *name && i.enabled);
+        instance.map(|i| i.plugin.clone())
+    };
+    plugin(before) == plugin(&config.instances)
 }
 
 fn draft(data: &serde_json::Value) -> Option<Draft> {

@@ -107,7 +107,7 @@ fn failed(error: &CallError) -> Response<Full<Bytes>> {
     let why = error.to_string();
     match error {
         CallError::Unavailable { .. } => reply::try_later("PLUGIN_UNAVAILABLE", &why, RETRY_AFTER),
-        CallError::Failed { reason, .. } if reason.contains("time") => {
+        CallError::TimedOut { .. } => {
             reply::error(StatusCode::GATEWAY_TIMEOUT, "PLUGIN_TIMEOUT", &why)
         }
         CallError::Failed { .. } => reply::error(StatusCode::BAD_GATEWAY, "PLUGIN_FAILED", &why),

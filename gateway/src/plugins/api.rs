@@ -38,7 +38,15 @@ pub enum CallError {
     /// The plugin answered: no.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// The plugin trapped, ran over its time or answered with something that is not JSON.
+    /// The plugin did not answer within `limits.call-timeout`, or used up `limits.call-time`.
+    #[error("plugin {instance} did not answer in time: {reason}")]
+    TimedOut {
+        /// The instance that was too slow.
+        instance: InstanceName,
+        /// Which limit it ran into.
+        reason: String,
+    },
+    /// The plugin trapped or answered with something that is not JSON.
     #[error("plugin {instance} failed: {reason}")]
     Failed {
         /// The instance that failed.

@@ -29,6 +29,9 @@ pub struct Problem {
 pub enum Severity {
     /// The configuration is refused.
     Error,
+    /// The plugin's file is not there or can't be loaded. The configuration is right, and the instance starts as soon
+    /// as the file is: the gateway runs without it.
+    NoPlugin,
     /// The configuration is taken; the operator is told.
     Warning,
 }
@@ -86,7 +89,7 @@ fn check_file(config: &Config, instance: &Instance) -> Vec<Problem> {
                 instance: instance.name.clone(),
                 key: "plugin".to_owned(),
                 message,
-                severity: Severity::Error,
+                severity: Severity::NoPlugin,
             }]
         }
     }

@@ -5,6 +5,7 @@ use super::bindings::host::types::{Failure, State};
 use super::context::{Context, OutOfTime, arm};
 use super::loaded::Loaded;
 use super::place::Place;
+use super::replies::Answer;
 use std::sync::Arc;
 use tokio::time::error::Elapsed;
 use wasmtime::{Store, Trap};
@@ -19,6 +20,18 @@ pub(super) struct Fault {
     pub(super) export: &'static str,
     /// What happened.
     pub(super) reason: String,
+    /// Whether it ran over its time, of the processor or by the clock.
+    pub(super) late: bool,
+}
+
+impl Fault {
+    /// What the one who asked is told.
+    pub(super) fn answer(&self) -> Answer {
+        match self.late {
+            true => Answer::TimedOut(self.to_string()),
+            false => Answer::Failed(self.to_string()),
+        }
+    }
 }
 
 /// A call that did not do its work.
@@ -65,6 +78,7 @@ impl Guest {
         let bad = |e: wasmtime::Error| Fault {
             export: "instantiate",
             reason: format!("{e:#}"),
+            late: false,
         };
         macro_rules! role {
             ($role:ident) => {
@@ -177,14 +191,23 @@ fn explain<R>(
     export: &'static str,
     done: Result<wasmtime::Result<R>, Elapsed>,
 ) -> Result<R, Fault> {
-    let reason = match done {
+    let (late, reason) = match done {
         Ok(Ok(value)) => return Ok(value),
-        Err(_) => "took too long (limits.call-timeout, or init-timeout for init)".to_owned(),
-        Ok(Err(error)) if error.downcast_ref::<OutOfTime>().is_some() => OutOfTime.to_string(),
+        Err(_) => (
+            true,
+            "took too long (limits.call-timeout, or init-timeout for init)".to_owned(),
+        ),
+        Ok(Err(error)) if error.downcast_ref::<OutOfTime>().is_some() => {
+            (true, OutOfTime.to_string())
+        }
         Ok(Err(error)) => match error.downcast_ref::<Trap>() {
-            Some(trap) => format!("trapped: {trap}"),
-            None => format!("trapped: {}", error.root_cause()),
+            Some(trap) => (false, format!("trapped: {trap}")),
+            None => (false, format!("trapped: {}", error.root_cause())),
         },
     };
-    Err(Fault { export, reason })
+    Err(Fault {
+        export,
+        reason,
+        late,
+    })
 }

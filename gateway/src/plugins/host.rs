@@ -40,7 +40,7 @@ pub struct Ports {
     pub bus: Bus,
     /// What plugins may be told of the gateway.
     pub view: Arc<dyn GatewayView>,
-    /// The gateway's own listeners, which no plugin may connect to.
+    /// The gateway's own listeners at its start, which no plugin may connect to.
     pub own_addresses: Vec<SocketAddr>,
 }
 
@@ -170,6 +170,11 @@ impl PluginHost {
     #[must_use]
     pub fn dialect(&self, instance: &InstanceName) -> Option<DialectHandle> {
         self.0.with_role(instance, Role::Dialect).map(DialectHandle)
+    }
+
+    /// The gateway's own listeners from now on, which no plugin may connect to.
+    pub fn set_own_addresses(&self, addresses: Vec<SocketAddr>) {
+        self.0.outside.set_own_addresses(addresses);
     }
 
     /// Every instance's status, by name.

@@ -56,7 +56,7 @@ impl Guest {
             Ok(Some(answer)) => replies.answer(job.id, answer),
             Ok(None) => {}
             Err(fault) => {
-                replies.answer(job.id, Answer::Failed(fault.to_string()));
+                replies.answer(job.id, fault.answer());
                 return Err(fault);
             }
         }

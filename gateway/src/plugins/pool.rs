@@ -69,7 +69,7 @@ impl Pool {
             let reason = super::setback::describe(&failure);
             replies.answer(id, Answer::Unavailable(reason));
         } else if let Err(Trouble::Fault(fault)) = outcome {
-            replies.answer(id, Answer::Failed(fault.to_string()));
+            replies.answer(id, fault.answer());
         }
     }
 

@@ -25,6 +25,8 @@ pub enum Answer {
     Heartbeat(Option<String>),
     /// The guest failed.
     Failed(String),
+    /// The guest ran over its time.
+    TimedOut(String),
     /// The instance is away.
     Unavailable(String),
 }

@@ -61,6 +61,11 @@ impl Outside {
         Self::with_network(state_directory, Network::new(own_addresses))
     }
 
+    /// The gateway's own listeners from now on.
+    pub fn set_own_addresses(&self, own_addresses: Vec<SocketAddr>) {
+        self.network.set_own_addresses(own_addresses);
+    }
+
     /// As [`Outside::open`], with a network of the caller's: for tests that answer name look-ups themselves.
     #[must_use]
     pub fn with_network(state_directory: &Path, network: Network) -> Self {

@@ -114,13 +114,18 @@ impl Slot {
                 instance: self.name.clone(),
                 reason,
             }),
+            Ok(Ok(Answer::TimedOut(reason))) => Err(self.timed_out(&reason)),
             Ok(Ok(Answer::Unavailable(reason))) => Err(self.unavailable(&reason)),
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(self.unavailable("stopped")),
-            Err(_) => Err(CallError::Failed {
-                instance: self.name.clone(),
-                reason: "did not answer in time".to_owned(),
-            }),
+            Err(_) => Err(self.timed_out("no answer came within twice limits.call-timeout")),
+        }
+    }
+
+    fn timed_out(&self, reason: &str) -> CallError {
+        CallError::TimedOut {
+            instance: self.name.clone(),
+            reason: reason.to_owned(),
         }
     }
 

@@ -86,7 +86,11 @@ impl Inner {
         applied: &mut Applied,
     ) {
         let name = slot.name.to_string();
-        let change = Change::between(&slot.instance.load(), &instance);
+        let change = match Change::between(&slot.instance.load(), &instance) {
+            // Nothing could be loaded yet, so there is nothing to keep, and what is tried next must be what is written now.
+            Change::Config | Change::Terms if slot.loaded.load().is_none() => Change::Identity,
+            change => change,
+        };
         match change {
             Change::Nothing => return,
             Change::Identity => {
