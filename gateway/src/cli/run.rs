@@ -2,7 +2,7 @@
 
 use super::config::{Checked, NoPlugin, load};
 use super::output::complain;
-use super::systemd::{self, Ready};
+use super::systemd::{self, Standing};
 use super::{FAILED, OK, WRONG};
 use crate::gateway::{Gateway, StartOptions};
 use crate::telemetry::{logs, process};
@@ -127,10 +127,10 @@ async fn serve(checked: Checked, logs: logs::LogControl) -> u8 {
             return OK;
         }
     };
-    systemd::tell(Ready::Ready);
+    systemd::tell(Standing::Ready);
     let signal = until_stopped(&gateway, &mut signals).await;
     tracing::info!(signal, "a signal asks to stop; a second one stops at once");
-    systemd::tell(Ready::Stopping);
+    systemd::tell(Standing::Stopping);
     tokio::select! {
         () = gateway.stop() => OK,
         signal = signals.stop() => {
@@ -146,9 +146,9 @@ async fn until_stopped(gateway: &Gateway, signals: &mut Signals) -> &'static str
         match signals.next().await {
             Asked::Stop(signal) => return signal,
             Asked::Reload => {
-                systemd::tell(Ready::Reloading);
+                systemd::tell(Standing::Reloading);
                 gateway.reload_file("signal").await;
-                systemd::tell(Ready::Ready);
+                systemd::tell(Standing::Ready);
             }
         }
     }

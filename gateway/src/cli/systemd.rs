@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Where the service stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ready {
+pub enum Standing {
     /// It serves.
     Ready,
     /// It reads its configuration anew (`Type=notify-reload`).
@@ -16,7 +16,7 @@ pub enum Ready {
 }
 
 /// Tells systemd, where it is systemd that started the process.
-pub fn tell(state: Ready) {
+pub fn tell(state: Standing) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else {
         return;
     };
@@ -25,11 +25,11 @@ pub fn tell(state: Ready) {
     }
 }
 
-fn message(state: Ready) -> String {
+fn message(state: Standing) -> String {
     match state {
-        Ready::Ready => "READY=1".to_owned(),
-        Ready::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_micros()),
-        Ready::Stopping => "STOPPING=1".to_owned(),
+        Standing::Ready => "READY=1".to_owned(),
+        Standing::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_micros()),
+        Standing::Stopping => "STOPPING=1".to_owned(),
     }
 }
 
@@ -67,8 +67,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("notify");
         let systemd = UnixDatagram::bind(&path).expect("a socket");
-        send(path.as_os_str(), &message(Ready::Ready)).expect("sent");
-        send(path.as_os_str(), &message(Ready::Reloading)).expect("sent");
+        send(path.as_os_str(), &message(Standing::Ready)).expect("sent");
+        send(path.as_os_str(), &message(Standing::Reloading)).expect("sent");
         let mut buffer = [0; 256];
         let mut next = || {
             let length = systemd.recv(&mut buffer).expect("a datagram");

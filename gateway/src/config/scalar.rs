@@ -117,7 +117,9 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 fn write_size(bytes: u64) -> String {
-    let unit = SIZES.iter().find(|(_, f)| bytes >= *f && bytes % f == 0);
+    let unit = SIZES
+        .iter()
+        .find(|(_, f)| bytes >= *f && bytes.is_multiple_of(*f));
     unit.map_or_else(
         || "\"0B\"".into(),
         |(name, f)| format!("\"{}{name}\"", bytes / f),
@@ -128,7 +130,7 @@ fn write_span(millis: u64) -> String {
     let unit = SPANS
         .iter()
         .rev()
-        .find(|(_, f)| millis >= *f && millis % f == 0);
+        .find(|(_, f)| millis >= *f && millis.is_multiple_of(*f));
     unit.map_or_else(
         || "\"0s\"".into(),
         |(name, f)| format!("\"{}{name}\"", millis / f),

@@ -12,15 +12,12 @@ grants = { publish = ["metrics/#"], system = true }
 
 #[tokio::test]
 async fn removing_a_file_stops_its_source_and_adding_one_starts_it() {
-    let gateway = Setup::new()
-        .with_witness()
-        .plugin("metrics")
-        .toml(LATE)
-        .start()
-        .await;
+    let gateway = Setup::new().with_witness().toml(LATE).start().await;
     let mut witness = Witness::of(&gateway).await;
     let mut client = gateway.client().await;
     client.watch(&["metrics/#"]).await;
+    gateway.in_state("late", "missing").await;
+    gateway.install("metrics", 1);
     client.next_of("metrics.sample").await;
     std::fs::remove_file(gateway.plugins().join("metrics.wasm")).expect("it is there");
     let missing = gateway.in_state("late", "missing").await;

@@ -7,13 +7,13 @@ use crate::plugins::services::egress::{ConnectGrant, Policy};
 use crate::plugins::services::secrets::Secrets;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
 /// A server that gives each connection this answer and tells the requests' heads.
-async fn server(answer: impl Into<Vec<u8>>) -> (u16, UnboundedReceiver<String>) {
+async fn server(answer: impl Into<Vec<u8>>) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let port = listener.local_addr().expect("its address").port();
-    let (heads, seen) = unbounded_channel();
+    let (heads, seen) = channel(1024);
     let answer = answer.into();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -23,7 +23,7 @@ async fn server(answer: impl Into<Vec<u8>>) -> (u16, UnboundedReceiver<String>) 
                     break;
                 }
             }
-            let _ = heads.send(String::from_utf8_lossy(&request).into_owned());
+            let _ = heads.try_send(String::from_utf8_lossy(&request).into_owned());
             let _ = stream.write_all(&answer).await;
         }
     });

@@ -202,13 +202,9 @@ async fn a_full_inbox_stops_the_reading() {
     let mut written = 0;
     // Nobody takes inputs: the sockets' buffers fill up, and then the peer can't write any more.
     let stalled = async {
-        loop {
-            match tokio::time::timeout(std::time::Duration::from_millis(300), peer.write(&block))
-                .await
-            {
-                Ok(count) => written += count.expect("written"),
-                Err(_) => break,
-            }
+        let patience = std::time::Duration::from_millis(300);
+        while let Ok(count) = tokio::time::timeout(patience, peer.write(&block)).await {
+            written += count.expect("written");
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), stalled)
