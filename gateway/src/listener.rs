@@ -1,6 +1,6 @@
 //! Listeners: an accept loop for each address, and HTTP/1.1 on what it accepts.
 //!
-//! What a listener holds is bounded: at most [`MAX_WAITING`] sockets that have not become a WebSocket yet
+//! What a listener holds is bounded: at most `MAX_WAITING` sockets that have not become a WebSocket yet
 //! (then the kernel's backlog holds the rest), small buffers, and a deadline for each request's headers.
 
 use crate::connection::Io;

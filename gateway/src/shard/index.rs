@@ -5,7 +5,7 @@
 //! that. The anchor is the condition whose lists are the shortest at that moment. An event walks the same steps, and what it finds
 //! at the end needs no further check, unless the subscription has more conditions than its anchor.
 //!
-//! Each step multiplies the lists in which one subscription is posted; beyond [`MAX_POSTINGS`] a step is left out and
+//! Each step multiplies the lists in which one subscription is posted; beyond `MAX_POSTINGS` a step is left out and
 //! the subscription is checked at each match instead.
 
 mod cell;
