@@ -1,7 +1,9 @@
 //! Listeners: an accept loop for each address, and HTTP/1.1 on what it accepts.
 //!
-//! What a listener holds is bounded: at most `MAX_WAITING` sockets that have not become a WebSocket yet
-//! (then the kernel's backlog holds the rest), small buffers, and a deadline for each request's headers.
+//! What a listener holds is bounded: at most `MAX_WAITING` sockets that have not become a WebSocket yet (then the
+//! oldest silent one is closed for each that comes), small buffers, and a deadline for each request's headers.
+
+mod waiting;
 
 use crate::connection::Io;
 use bytes::Bytes;
@@ -19,9 +21,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use waiting::{Entry, Place, Waiting};
 
 /// Sockets that the kernel accepts before we do.
 const BACKLOG: u32 = 4096;
@@ -31,6 +33,8 @@ const MAX_WAITING: usize = 4096;
 const MAX_HEAD: usize = 16 * 1024;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 64;
+/// What a socket is told for which there is no room. Nothing was read from it.
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 /// How long to wait where the process has no file descriptor left: until then nothing can be accepted.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
 
@@ -77,6 +81,15 @@ impl Bound {
 
     /// Serves it from now on.
     pub fn serve<A: Answer>(self, answer: Arc<A>, head_timeout: Duration) -> Listening {
+        self.serve_at_most(MAX_WAITING, answer, head_timeout)
+    }
+
+    fn serve_at_most<A: Answer>(
+        self,
+        most: usize,
+        answer: Arc<A>,
+        head_timeout: Duration,
+    ) -> Listening {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let http = http(head_timeout);
@@ -85,7 +98,7 @@ impl Bound {
             http,
             stop: stop.clone(),
             tasks: tasks.clone(),
-            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            waiting: Waiting::new(most),
         };
         tasks.spawn(server.run(self.listener));
         Listening {
@@ -138,22 +151,36 @@ struct Server<A> {
     http: http1::Builder,
     stop: CancellationToken,
     tasks: TaskTracker,
-    waiting: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
 }
 
 impl<A: Answer> Server<A> {
     async fn run(self, listener: TcpListener) {
         while let Some((stream, peer)) = self.accept(&listener).await {
-            let permit = tokio::select! {
-                permit = self.waiting.clone().acquire_owned() => permit,
-                () = self.stop.cancelled() => return,
+            let Some(place) = self.place(&stream) else {
+                continue;
             };
-            let Ok(permit) = permit else { return };
-            let connection = self.connection(stream, peer);
-            self.tasks.spawn(async move {
-                connection.await;
-                drop(permit);
-            });
+            self.tasks.spawn(self.connection(stream, peer, place));
+        }
+    }
+
+    /// A place among those who wait; `None`, with an answer, where there is none.
+    fn place(&self, stream: &TcpStream) -> Option<Place> {
+        let count = |what: &'static str| {
+            metrics::counter!("hearthgate_sockets_refused_total", "which" => what).increment(1);
+        };
+        match self.waiting.enter() {
+            Entry::Free(place) => Some(place),
+            Entry::Instead(place) => {
+                count("oldest");
+                Some(place)
+            }
+            Entry::Full => {
+                count("newest");
+                // As much as the empty socket takes: nobody waits for this client.
+                let _ = stream.try_write(NO_ROOM);
+                None
+            }
         }
     }
 
@@ -193,11 +220,17 @@ impl<A: Answer> Server<A> {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        place: Place,
     ) -> impl Future<Output = ()> + Send + 'static {
         let answer = self.answer.clone();
+        let requests = place.requests();
         let service = service_fn(move |request| {
-            let answer = answer.clone();
-            async move { Ok::<_, Infallible>(answer.answer(request, peer).await) }
+            let (answer, asked) = (answer.clone(), requests.begin());
+            async move {
+                let response = answer.answer(request, peer).await;
+                drop(asked);
+                Ok::<_, Infallible>(response)
+            }
         });
         let io: Io = TokioIo::new(stream);
         let connection = self.http.serve_connection(io, service).with_upgrades();
@@ -206,6 +239,7 @@ impl<A: Answer> Server<A> {
             let mut connection = pin!(connection);
             let result = tokio::select! {
                 result = connection.as_mut() => result,
+                () = place.leave() => return,
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
@@ -215,5 +249,49 @@ impl<A: Answer> Server<A> {
                 tracing::debug!(%peer, %error, "an HTTP connection ended early");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    struct Hello;
+
+    impl Answer for Hello {
+        async fn answer(&self, _: Request<Incoming>, _: SocketAddr) -> Response<Full<Bytes>> {
+            Response::new(Full::from("hello"))
+        }
+    }
+
+    async fn ask(stream: &mut TcpStream) -> String {
+        let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        answer
+    }
+
+    #[tokio::test]
+    async fn sockets_that_only_wait_keep_nobody_out() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let bound = Bound::new(any).expect("a free port");
+        let patient = Duration::from_secs(3600);
+        let listening = bound.serve_at_most(3, Arc::new(Hello), patient);
+        let connect = || TcpStream::connect(listening.address());
+        let mut silent = Vec::new();
+        for _ in 0..3 {
+            silent.push(connect().await.expect("accepted"));
+        }
+        let mut client = connect().await.expect("accepted");
+        assert!(ask(&mut client).await.ends_with("hello"));
+        // The first made room: it reads the end, and the others are still served.
+        let mut byte = [0];
+        let read = silent[0].read(&mut byte).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+        assert!(ask(&mut silent[2]).await.ends_with("hello"));
+        listening.close();
+        listening.closed().await;
     }
 }

@@ -1,5 +1,6 @@
 //! What operators see of the process: logs and metrics.
 
+pub mod described;
 pub mod logs;
 pub mod metrics;
 pub mod process;

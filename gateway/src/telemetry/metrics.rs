@@ -1,6 +1,7 @@
 //! Metrics, as Prometheus reads them. The recorder is the process's: gateways that share a process (tests do)
 //! share its figures.
 
+use super::described::describe;
 use super::process;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::OnceLock;
@@ -32,6 +33,8 @@ impl Metrics {
                 tracing::warn!("another metrics recorder is installed; /metrics will be empty");
             }
             describe();
+            metrics::gauge!("hearthgate_build_info", "version" => env!("CARGO_PKG_VERSION"))
+                .set(1.0);
             handle
         });
         Self(handle.clone())
@@ -47,82 +50,4 @@ impl Metrics {
     pub fn upkeep(&self) {
         self.0.run_upkeep();
     }
-}
-
-/// A metric, its kind and what it means.
-type Described = (&'static str, char, &'static str);
-
-/// Every metric of the gateway: name, kind (c, g, h) and meaning.
-const DESCRIBED: &[Described] = &[
-    (
-        "hearthgate_build_info",
-        'g',
-        "1, with the version as a label.",
-    ),
-    (
-        "hearthgate_sockets_accepted_total",
-        'c',
-        "TCP connections accepted on client listeners and the admin listener.",
-    ),
-    (
-        "hearthgate_accept_errors_total",
-        'c',
-        "Errors of accept(), out of file descriptors above all.",
-    ),
-    (
-        "hearthgate_http_responses_total",
-        'c',
-        "HTTP responses on client listeners, by status; 101 is a WebSocket.",
-    ),
-    (
-        "hearthgate_config_reloads_total",
-        'c',
-        "Reloads of the configuration, by outcome.",
-    ),
-    (
-        "hearthgate_config_last_reload_success",
-        'g',
-        "Whether the last reload of the configuration was applied (1) or refused (0).",
-    ),
-    (
-        "hearthgate_config_last_success_timestamp_seconds",
-        'g',
-        "When a configuration was last applied, in seconds since 1970.",
-    ),
-    (
-        "hearthgate_draining",
-        'g',
-        "Whether the gateway is stopping.",
-    ),
-    (
-        "hearthgate_events_accepted_total",
-        'c',
-        "Events accepted by the bus.",
-    ),
-    (
-        "hearthgate_events_refused_total",
-        'c',
-        "Events refused by the bus.",
-    ),
-    (
-        "hearthgate_retained_topics",
-        'g',
-        "Topics whose last event is kept.",
-    ),
-    (
-        "hearthgate_publish_seconds",
-        'h',
-        "From an event's arrival at the bus to its place in every shard's queue.",
-    ),
-];
-
-fn describe() {
-    for (name, kind, meaning) in DESCRIBED {
-        match kind {
-            'c' => metrics::describe_counter!(*name, *meaning),
-            'g' => metrics::describe_gauge!(*name, *meaning),
-            _ => metrics::describe_histogram!(*name, *meaning),
-        }
-    }
-    metrics::gauge!("hearthgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
