@@ -54,8 +54,10 @@ pub struct ConfigFile {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address can't be listened on.
-    #[error("can't listen on {address}: {source}")]
+    #[error("{key}: can't listen on {address}: {source}{}", advice(source))]
     Bind {
+        /// The key of the configuration: `listener[0].address`.
+        key: String,
         /// The address.
         address: SocketAddr,
         /// What the operating system says.
@@ -197,10 +199,13 @@ struct Sockets {
 impl Sockets {
     fn bind(config: &Config) -> Result<Self, StartError> {
         let mut clients = Vec::new();
-        for listener in &config.listeners {
-            clients.push((listener.clone(), bind(listener.address)?));
+        for (i, listener) in config.listeners.iter().enumerate() {
+            let bound = bind(listener.address, || listeners::key(i))?;
+            clients.push((listener.clone(), bound));
         }
-        let admin = config.admin.address.map(bind).transpose()?;
+        let admin = config.admin.address;
+        let admin = admin.map(|address| bind(address, || "admin.address".to_owned()));
+        let admin = admin.transpose()?;
         Ok(Self { clients, admin })
     }
 
@@ -212,8 +217,26 @@ impl Sockets {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<Bound, StartError> {
-    Bound::new(address).map_err(|source| StartError::Bind { address, source })
+fn bind(address: SocketAddr, key: impl Fn() -> String) -> Result<Bound, StartError> {
+    Bound::new(address).map_err(|source| StartError::Bind {
+        key: key(),
+        address,
+        source,
+    })
+}
+
+/// What an operator can do about an address that can't be listened on.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there (`ss -ltnp` shows which): stop it, or choose another port"
+        }
+        io::ErrorKind::AddrNotAvailable => "; it is no address of this machine (`ip address`)",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: choose a higher one"
+        }
+        _ => "",
+    }
 }
 
 fn serve_admin(bound: Bound, config: &Config, state: State) -> Listening {
@@ -236,6 +259,10 @@ fn announce(config: &Config, addresses: &[SocketAddr], admin: Option<SocketAddr>
             let url = format!("{scheme}://{address}{}", route.path);
             tracing::info!(%url, %what, "serving");
         }
+    }
+    if !config.plugins.directory.is_dir() {
+        let directory = config.plugins.directory.display();
+        tracing::warn!(%directory, "the plugins folder is not there: create it, or set plugins.directory");
     }
     if let Some(address) = admin {
         let url = format!("http://{address}");

@@ -1,5 +1,6 @@
 //! The client listeners that are open, and their exchange when the configuration changes.
 
+use super::StartError;
 use crate::config::Listener;
 use crate::connection::Connections;
 use crate::http::{Front, table::Table};
@@ -31,6 +32,11 @@ pub struct Exchanged {
     pub opened: Vec<String>,
     /// No longer listened on.
     pub closed: Vec<String>,
+}
+
+/// The key of a listener's address.
+pub fn key(index: usize) -> String {
+    format!("listener[{index}].address")
 }
 
 /// Sockets for those listeners of a new configuration that are not open yet.
@@ -73,18 +79,16 @@ impl Listeners {
     ///
     /// # Errors
     /// An address can't be listened on.
-    pub fn prepare(&self, listeners: &[Listener]) -> Result<Prepared, String> {
+    pub fn prepare(&self, listeners: &[Listener]) -> Result<Prepared, StartError> {
         let mut have: Vec<_> = self.open.iter().map(|o| o.configured).collect();
         let mut prepared = Vec::new();
-        for listener in listeners {
+        for (i, listener) in listeners.iter().enumerate() {
             let address = listener.address;
             if let Some(at) = have.iter().position(|a| *a == address) {
                 have.swap_remove(at);
                 continue;
             }
-            let bound =
-                Bound::new(address).map_err(|e| format!("can't listen on {address}: {e}"))?;
-            prepared.push((address, bound));
+            prepared.push((address, super::bind(address, || key(i))?));
         }
         Ok(prepared)
     }

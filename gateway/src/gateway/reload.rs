@@ -83,7 +83,13 @@ impl Controller {
     async fn apply(&mut self, trigger: &'static str, mut config: Config) -> ReloadReport {
         let prepared = match self.listeners.prepare(&config.listeners) {
             Ok(prepared) => prepared,
-            Err(why) => return ReloadReport::refused(trigger, vec![why]),
+            Err(error) => {
+                let why = match &self.options.file {
+                    Some(file) => format!("{}: {error}", file.path.display()),
+                    None => error.to_string(),
+                };
+                return ReloadReport::refused(trigger, vec![why]);
+            }
         };
         // Before anything serves them, so that no plugin reaches a listener in between.
         self.plugins

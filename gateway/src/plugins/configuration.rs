@@ -73,15 +73,20 @@ fn describe(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Vec<Misf
             key: format!("{key}.{}", property.as_str().unwrap_or_default()),
             message: "is required".to_owned(),
         }],
-        _ => vec![Misfit {
-            key,
-            message: error.masked().to_string(),
-        }],
+        _ => {
+            let message = error.masked().to_string();
+            let meaning = schema_at(schema, error.instance_path().as_str());
+            let meaning = meaning.get("description").and_then(Value::as_str);
+            vec![Misfit {
+                key,
+                message: meaning.map_or(message.clone(), |m| format!("{message} ({m})")),
+            }]
+        }
     }
 }
 
-/// The properties that the schema knows at a place of the document.
-fn known_keys(schema: &Value, pointer: &str) -> Vec<String> {
+/// The schema of a place of the document.
+fn schema_at<'a>(schema: &'a Value, pointer: &str) -> &'a Value {
     let mut at = schema;
     for segment in pointer.split('/').skip(1) {
         at = resolve(schema, at);
@@ -90,6 +95,12 @@ fn known_keys(schema: &Value, pointer: &str) -> Vec<String> {
             None => at.get("items").unwrap_or(&Value::Null),
         };
     }
+    at
+}
+
+/// The properties that the schema knows at a place of the document.
+fn known_keys(schema: &Value, pointer: &str) -> Vec<String> {
+    let at = schema_at(schema, pointer);
     match resolve(schema, at).get("properties") {
         Some(Value::Object(properties)) => properties.keys().cloned().collect(),
         _ => Vec::new(),

@@ -113,9 +113,12 @@ impl PluginHost {
         let state = &plugins.state_directory;
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder
-            .create(state)
-            .map_err(|e| failed(format!("the folder {}", state.display()), e.to_string()))?;
+        builder.create(state).map_err(|e| {
+            failed(
+                format!("the folder {} (plugins.state-directory)", state.display()),
+                e.to_string(),
+            )
+        })?;
         let engine = Engine::new(&state.join("cache"))
             .map_err(|e| failed("the WebAssembly engine".to_owned(), e.to_string()))?;
         let listing = Listing::read(&plugins.directory);

@@ -203,6 +203,14 @@ impl Surface {
         if Parser::is_core_wasm(bytes) {
             return Err(LoadError::CoreModule);
         }
+        if !bytes.starts_with(b"\0asm") {
+            let why = if bytes.is_empty() {
+                "the file is empty"
+            } else {
+                "it is not WebAssembly at all"
+            };
+            return Err(LoadError::Malformed(why.to_owned()));
+        }
         Validator::new().validate_all(bytes).map_err(malformed)?;
         let mut surface = Self::default();
         let mut depth = 0usize;

@@ -66,7 +66,7 @@ fn topics(
         .iter()
         .chain(sort(&manifest.optional))
         .collect();
-    for grant in granted {
+    for (i, grant) in granted.iter().enumerate() {
         if !requested.iter().any(|r| r.covers(grant)) {
             let message = if requested.iter().any(|r| overlaps(r, grant)) {
                 format!(
@@ -76,7 +76,7 @@ fn topics(
             } else {
                 format!("the plugin does not ask for {:?}", grant.as_str())
             };
-            found.warning(&key, message);
+            found.warning(&format!("{key}.{i}"), message);
         }
     }
 }
@@ -88,10 +88,10 @@ fn connect(
     found: &mut Findings<'_>,
 ) {
     let mut grants = Vec::new();
-    for text in granted {
+    for (i, text) in granted.iter().enumerate() {
         match ConnectGrant::parse(text) {
             Ok(grant) => grants.push(grant),
-            Err(error) => found.error("grants.connect", error.to_string()),
+            Err(error) => found.error(&format!("grants.connect.{i}"), error.to_string()),
         }
     }
     for request in manifest

@@ -117,7 +117,7 @@ fn what_nobody_asked_for_is_told() {
                 .publish
                 .push(TopicFilter::parse("#").expect("a filter"))
         },
-        "grants.publish",
+        "grants.publish.1",
         "\"#\" is wider than what the plugin asks for; only that is granted",
         Warning,
     );
