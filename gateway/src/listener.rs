@@ -19,6 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -92,10 +93,10 @@ impl Bound {
     ) -> Listening {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let http = http(head_timeout);
+        let head_timeout = Arc::new(AtomicU64::new(millis(head_timeout)));
         let server = Server {
             answer,
-            http,
+            head_timeout: head_timeout.clone(),
             stop: stop.clone(),
             tasks: tasks.clone(),
             waiting: Waiting::new(most),
@@ -103,6 +104,7 @@ impl Bound {
         tasks.spawn(server.run(self.listener));
         Listening {
             address: self.address,
+            head_timeout,
             stop,
             tasks,
         }
@@ -113,6 +115,7 @@ impl Bound {
 #[derive(Debug)]
 pub struct Listening {
     address: SocketAddr,
+    head_timeout: Arc<AtomicU64>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -122,6 +125,12 @@ impl Listening {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Gives the sockets that are accepted from now on so long for the headers of each request.
+    pub fn set_head_timeout(&self, head_timeout: Duration) {
+        let millis = millis(head_timeout);
+        self.head_timeout.store(millis, Ordering::Relaxed);
     }
 
     /// Accepts nothing more and closes the socket; requests under way are answered, WebSockets live on.
@@ -136,6 +145,10 @@ impl Listening {
     }
 }
 
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn http(head_timeout: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -148,7 +161,8 @@ fn http(head_timeout: Duration) -> http1::Builder {
 
 struct Server<A> {
     answer: Arc<A>,
-    http: http1::Builder,
+    /// Milliseconds.
+    head_timeout: Arc<AtomicU64>,
     stop: CancellationToken,
     tasks: TaskTracker,
     waiting: Arc<Waiting>,
@@ -233,7 +247,9 @@ impl<A: Answer> Server<A> {
             }
         });
         let io: Io = TokioIo::new(stream);
-        let connection = self.http.serve_connection(io, service).with_upgrades();
+        let head_timeout = Duration::from_millis(self.head_timeout.load(Ordering::Relaxed));
+        let http = http(head_timeout);
+        let connection = http.serve_connection(io, service).with_upgrades();
         let stop = self.stop.clone();
         async move {
             let mut connection = pin!(connection);
@@ -271,6 +287,21 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("answered");
         answer
+    }
+
+    #[tokio::test]
+    async fn another_time_for_headers_holds_for_the_next_socket() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let bound = Bound::new(any).expect("a free port");
+        let listening = bound.serve(Arc::new(Hello), Duration::from_secs(3600));
+        listening.set_head_timeout(Duration::from_millis(10));
+        let mut silent = TcpStream::connect(listening.address())
+            .await
+            .expect("accepted");
+        let mut said = Vec::new();
+        let ended = silent.read_to_end(&mut said);
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+        assert!(ended.is_ok(), "it is closed long before an hour is over");
     }
 
     #[tokio::test]

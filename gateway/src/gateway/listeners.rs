@@ -107,6 +107,7 @@ impl Listeners {
             if let Some(at) = before.iter().position(|o| same(&o.configured)) {
                 let open = before.remove(at);
                 open.front.exchange(Table::new(listener));
+                open.listening.set_head_timeout(head_timeout);
                 self.open.push(open);
             } else if let Some(at) = prepared.iter().position(|(a, _)| same(a)) {
                 let (_, bound) = prepared.remove(at);

@@ -103,6 +103,9 @@ impl Controller {
             .await;
         self.connections.apply(config.connections.clone());
         let head_timeout = config.connections.handshake_timeout;
+        if let Some(admin) = &self.admin {
+            admin.set_head_timeout(head_timeout);
+        }
         let listeners = self
             .listeners
             .exchange(&config.listeners, prepared, head_timeout);

@@ -64,8 +64,8 @@ pub enum LoadError {
     /// It is a symbolic link, a folder or a device.
     #[error("{} is not a plain file; symbolic links are not followed", .0.display())]
     NotAFile(PathBuf),
-    /// It is larger than `plugins.max-file-size`.
-    #[error("{} has more than {limit} bytes (plugins.max-file-size)", path.display())]
+    /// It is larger than `plugins.max-file`.
+    #[error("{} has more than {limit} bytes (plugins.max-file)", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
