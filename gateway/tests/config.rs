@@ -153,6 +153,20 @@ fn every_shipped_file_is_valid() {
 }
 
 #[test]
+fn every_example_of_the_operators_guide_is_valid() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operating.md");
+    let guide = std::fs::read_to_string(guide).expect("the guide is there");
+    let examples: Vec<_> = guide.split("\n```toml\n").skip(1).collect();
+    assert!(examples.len() >= 3, "{}", examples.len());
+    for example in examples {
+        let text = example.split("\n```").next().unwrap_or_default();
+        if let Err(error) = Config::parse(text) {
+            panic!("{error}\nin\n{text}");
+        }
+    }
+}
+
+#[test]
 fn an_empty_file_means_the_defaults() {
     let config = Config::parse("").expect("valid");
     assert_eq!(config, Config::default());
