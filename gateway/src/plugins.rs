@@ -34,6 +34,7 @@ mod slot;
 pub mod status;
 mod suspects;
 mod watcher;
+mod words;
 
 pub use api::GatewayView;
 pub use check::{Problem, check};

@@ -4,6 +4,7 @@ use super::engine::TICK;
 use super::grants::Permissions;
 use super::loaded::Loaded;
 use super::place::Place;
+use super::words::Words;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Context {
     limiter: Limiter,
     /// Ticks of processor time left in the current call.
     ticks: u32,
+    /// What it said in the current call.
+    pub(super) words: Words,
     /// Where it works: outlives the guest.
     pub(super) place: Arc<Place>,
     /// What this binary may do, which is not what the one after it may.
@@ -63,8 +66,9 @@ impl Context {
         let limits = &loaded.instance.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
+        let words = Words::default();
         let context = Self {
-            wasi: super::engine::empty_wasi(&place.lines),
+            wasi: super::engine::empty_wasi(&place.lines, &words),
             table,
             limiter: Limiter {
                 memory_left: usize::try_from(limits.memory).unwrap_or(usize::MAX),
@@ -73,6 +77,7 @@ impl Context {
                 counted: 0,
             },
             ticks: 0,
+            words,
             place: place.clone(),
             permissions: loaded.permissions.clone(),
             retired: false,
@@ -97,10 +102,12 @@ impl Context {
     }
 }
 
-/// Gives the next call its processor time.
+/// Gives the next call its processor time, and a clean sheet.
 pub(super) fn arm(store: &mut Store<Context>, time: Duration) {
     let ticks = time.as_nanos().div_ceil(TICK.as_nanos());
-    store.data_mut().ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
+    let context = store.data_mut();
+    context.ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
+    context.words.forget();
     store.set_epoch_deadline(1);
 }
 

@@ -177,7 +177,12 @@ impl Guest {
         export: &'static str,
         done: Result<wasmtime::Result<R>, Elapsed>,
     ) -> Result<R, Fault> {
-        let result = explain(export, done);
+        let mut result = explain(export, done);
+        if let Err(fault) = &mut result
+            && let Some(words) = self.store.data().words.shown()
+        {
+            fault.reason = format!("{}; it said: {words}", fault.reason);
+        }
         self.store
             .data()
             .place

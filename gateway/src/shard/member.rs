@@ -11,11 +11,15 @@ use crate::event::Event;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+/// How long a client that has got everything may take to end the connection from its side.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A connection.
 pub(super) struct Member {
@@ -43,7 +47,11 @@ enum Phase {
     /// The last words wait; it is cut off at that time.
     Closing(Instant),
     /// The last words are written and our side is shut; the client's end is waited for until that time.
-    Closed(Instant),
+    Closed {
+        /// From then on it is waited for only while the client's machine has not everything yet.
+        patient: Instant,
+        until: Instant,
+    },
     /// Cut off.
     Broken,
 }
@@ -138,6 +146,22 @@ impl Member {
         }
     }
 
+    /// Ends a connection whose client has got everything but does not end it: without a reset, which could throw away
+    /// what the client has not read yet.
+    fn leave(&mut self) {
+        self.phase = Phase::Broken;
+        let _gone = socket2::SockRef::from(&*self.socket).shutdown(Shutdown::Both);
+    }
+
+    /// Whether the client's machine has acknowledged all that was written.
+    fn has_arrived(&self) -> bool {
+        let mut waiting: libc::c_int = 0;
+        let socket = self.socket.as_raw_fd();
+        // SAFETY: TIOCOUTQ writes one `int`, which lives on this stack; the socket is open, because it is borrowed.
+        let told = unsafe { libc::ioctl(socket, libc::TIOCOUTQ, &raw mut waiting) };
+        told == 0 && waiting == 0
+    }
+
     /// Whether the outbox should be written before more is added.
     pub(super) fn should_flush(&self, bounds: Bounds) -> bool {
         self.outbox.is_half_full(bounds)
@@ -151,7 +175,7 @@ impl Member {
         writable: &Arc<Writable>,
         written: &mut Written,
     ) {
-        if matches!(self.phase, Phase::Broken | Phase::Closed(_)) {
+        if matches!(self.phase, Phase::Broken | Phase::Closed { .. }) {
             return;
         }
         let native = self.lane == Lane::NATIVE;
@@ -189,12 +213,15 @@ impl Member {
             Phase::Open => self
                 .control_since
                 .is_some_and(|since| now.duration_since(since) >= write_timeout),
-            Phase::Closing(until) | Phase::Closed(until) => {
-                if now >= until {
-                    self.abort();
-                }
+            Phase::Closing(until) | Phase::Closed { until, .. } if now >= until => {
+                self.abort();
                 false
             }
+            Phase::Closed { patient, .. } if now >= patient && self.has_arrived() => {
+                self.leave();
+                false
+            }
+            Phase::Closing(_) | Phase::Closed { .. } => false,
             Phase::Broken => false,
         }
     }
@@ -208,7 +235,8 @@ impl Member {
         self.control_since = None;
         if let Phase::Closing(until) = self.phase {
             let _gone = socket2::SockRef::from(&*self.socket).shutdown(Shutdown::Write);
-            self.phase = Phase::Closed(until);
+            let patient = Instant::now() + PATIENCE;
+            self.phase = Phase::Closed { patient, until };
         }
     }
 

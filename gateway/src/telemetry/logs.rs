@@ -3,7 +3,7 @@
 
 use crate::config::{Log, LogFormat};
 use std::io::{self, IsTerminal, Write};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -45,10 +45,23 @@ impl LogControl {
     }
 }
 
-/// The filter; the configuration has checked that it is one.
+/// Crates that tell at `trace` of every instruction that they compile: nobody who asks for `trace` means them.
+const COMPILER: [&str; 3] = ["cranelift", "regalloc2", "wasmtime"];
+
+/// The filter; the configuration has checked that it is one. The compiler's crates are held at `warn` unless it names them.
 fn targets(filter: &str) -> Targets {
     let info = Targets::new().with_default(tracing::Level::INFO);
-    filter.parse().unwrap_or(info)
+    let mut targets: Targets = filter.parse().unwrap_or(info);
+    let held = targets
+        .default_level()
+        .unwrap_or(LevelFilter::OFF)
+        .min(LevelFilter::WARN);
+    for name in COMPILER {
+        if !targets.iter().any(|(named, _)| named.starts_with(name)) {
+            targets = targets.with_target(name, held);
+        }
+    }
+    targets
 }
 
 /// Writes each event as one line, whatever its fields contain.
@@ -95,6 +108,35 @@ fn escaped(line: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_compiler_is_quiet_unless_it_is_named() {
+        use tracing::Level;
+        for (filter, target, level, expected) in [
+            ("trace", "hearthgate::bus", Level::TRACE, true),
+            ("trace", "cranelift_codegen::context", Level::INFO, false),
+            ("trace", "cranelift_codegen::context", Level::WARN, true),
+            ("trace", "wasmtime::runtime", Level::DEBUG, false),
+            ("trace", "regalloc2", Level::TRACE, false),
+            (
+                "info,wasmtime=debug",
+                "wasmtime::runtime",
+                Level::DEBUG,
+                true,
+            ),
+            (
+                "trace,cranelift_wasm=trace",
+                "cranelift_wasm::code",
+                Level::TRACE,
+                true,
+            ),
+            ("error", "wasmtime::runtime", Level::WARN, false),
+            ("hearthgate=debug", "wasmtime::runtime", Level::ERROR, false),
+        ] {
+            let enabled = targets(filter).would_enable(target, &level);
+            assert_eq!(enabled, expected, "{filter}: {target} at {level}");
+        }
+    }
 
     #[test]
     fn a_field_can_not_forge_a_line() {

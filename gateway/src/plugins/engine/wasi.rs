@@ -3,6 +3,7 @@
 
 use crate::plugins::context::Context;
 use crate::plugins::lines::Lines;
+use crate::plugins::words::Words;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,11 +28,11 @@ pub(super) fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()
 }
 
 /// A WASI context with nothing in it but a way to the log.
-pub(crate) fn empty(lines: &Arc<Lines>) -> WasiCtx {
+pub(crate) fn empty(lines: &Arc<Lines>, words: &Words) -> WasiCtx {
     let mut builder = WasiCtxBuilder::new();
     builder
-        .stdout(Printed(lines.clone()))
-        .stderr(Printed(lines.clone()))
+        .stdout(Printed(lines.clone(), None))
+        .stderr(Printed(lines.clone(), Some(words.clone())))
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
@@ -71,8 +72,8 @@ impl monotonic_clock::Host for ReadOnlyClock {
     }
 }
 
-/// Standard output and error of a guest: lines of the log.
-struct Printed(Arc<Lines>);
+/// Standard output or error of a guest: lines of the log; errors may be its last words.
+struct Printed(Arc<Lines>, Option<Words>);
 
 impl IsTerminal for Printed {
     fn is_terminal(&self) -> bool {
@@ -82,11 +83,11 @@ impl IsTerminal for Printed {
 
 impl StdoutStream for Printed {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Printer(self.0.clone()))
+        Box::new(Printer(self.0.clone(), self.1.clone()))
     }
 }
 
-struct Printer(Arc<Lines>);
+struct Printer(Arc<Lines>, Option<Words>);
 
 impl AsyncWrite for Printer {
     fn poll_write(
@@ -95,6 +96,9 @@ impl AsyncWrite for Printer {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.0.printed(bytes);
+        if let Some(words) = &self.1 {
+            words.add(bytes);
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -25,6 +25,10 @@ impl Host for Context {
         message: String,
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
+        if matches!(of, Level::Error) {
+            self.words.add(message.as_bytes());
+            self.words.add(b"\n");
+        }
         self.place.lines.write(level(of), &message, &fields);
         Ok(())
     }

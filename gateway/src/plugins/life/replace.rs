@@ -57,6 +57,7 @@ impl Life {
             Ok(state) => (state, Some(old)),
             Err(fault) => {
                 tracing::warn!(instance = self.slot.name.as_str(), %fault, "a plugin crashed while saving its state");
+                self.slot.set_error(&reason(&Trouble::Fault(fault)));
                 (None, None)
             }
         };
@@ -225,6 +226,7 @@ impl Life {
                     reason = why,
                     "a plugin did not take its configuration"
                 );
+                self.slot.set_error(&why);
                 if matches!(trouble, Trouble::Fault(_)) {
                     // It is lost; what comes in its place has the new configuration.
                     self.phase = Phase::Down {
