@@ -29,6 +29,9 @@ const RESERVED: [&str; 11] = [
     "expect",
 ];
 
+/// Most bytes that the templates of one request become: servers take less.
+const LONGEST_TEMPLATES: usize = 128 * 1024;
+
 /// Whether a header belongs to one hop, and so is not a guest's.
 pub(super) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with("sec-websocket-")
@@ -39,7 +42,8 @@ pub(super) fn build(
     secrets: &Secrets,
     headers: &[(String, HeaderValue)],
 ) -> Result<HeaderMap, NetError> {
-    let mut map = HeaderMap::with_capacity(headers.len());
+    let mut map = HeaderMap::new();
+    let mut filling = secrets.filling(LONGEST_TEMPLATES);
     for (name, value) in headers {
         let bad = |what: &str| NetError::Protocol(format!("header {name:?}: {what}"));
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("bad name"))?;
@@ -49,7 +53,7 @@ pub(super) fn build(
         let value = match value {
             HeaderValue::Plain(text) => Value::from_str(text).map_err(|_| bad("bad value"))?,
             HeaderValue::Template(template) => {
-                let text = secrets
+                let text = filling
                     .expand(template, Escape::None)
                     .map_err(|error| refused(&error))?;
                 let mut value = Value::from_str(text.expose()).map_err(|_| bad("bad value"))?;
@@ -70,6 +74,7 @@ pub(super) fn refused(error: &SecretError) -> NetError {
             NetError::NotGranted(error.to_string())
         }
         SecretError::Unreadable { .. } => NetError::Other(error.to_string()),
+        SecretError::TooLong(_) => NetError::Quota(error.to_string()),
         SecretError::BadTemplate(_) => NetError::Protocol(error.to_string()),
     }
 }

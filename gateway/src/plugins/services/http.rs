@@ -68,7 +68,7 @@ struct Prepared {
     destination: Destination,
     verification: Verification,
     timeout: Duration,
-    _turn: Turn,
+    turn: Turn,
 }
 
 impl HttpClient {
@@ -94,8 +94,10 @@ impl HttpClient {
         // The lock is held while the task is spawned, so that one which ends at once finds its entry to remove.
         let mut table = self.started.lock();
         let task = tokio::spawn(async move {
-            let outcome = perform(&network, &rights, prepared).await;
+            let (outcome, turn) = perform(&network, &rights, prepared).await;
             inbox.deliver(Input::HttpDone(id, outcome)).await;
+            // Only now: answers that wait for room in the inbox hold their bodies.
+            drop(turn);
             started.lock().remove(&id);
         });
         table.insert(id, task.abort_handle());
@@ -108,7 +110,7 @@ impl HttpClient {
     /// Whatever went wrong; a status such as 404 or 302 is an answer, not an error.
     pub async fn fetch(&self, request: HttpRequest) -> Result<HttpResponse, NetError> {
         let prepared = self.prepare(request)?;
-        perform(&self.network, &self.rights, prepared).await
+        perform(&self.network, &self.rights, prepared).await.0
     }
 
     /// Breaks off what was started; no input follows.
@@ -153,7 +155,7 @@ impl HttpClient {
             destination,
             verification,
             timeout,
-            _turn: turn,
+            turn,
         })
     }
 
@@ -176,14 +178,14 @@ async fn perform(
     network: &Network,
     rights: &Current,
     prepared: Prepared,
-) -> Result<HttpResponse, NetError> {
+) -> (Result<HttpResponse, NetError>, Turn) {
     let rights = rights.load_full();
     let Prepared {
         request,
         destination,
         verification,
         timeout,
-        _turn,
+        turn,
     } = prepared;
     let exchange = async {
         let stream = network
@@ -191,9 +193,8 @@ async fn perform(
             .await?;
         exchange::run(stream, request, rights.limits.receive_bytes).await
     };
-    tokio::time::timeout(timeout, exchange)
-        .await
-        .unwrap_or(Err(NetError::Timeout))
+    let ended = tokio::time::timeout(timeout, exchange).await;
+    (ended.unwrap_or(Err(NetError::Timeout)), turn)
 }
 
 #[cfg(test)]

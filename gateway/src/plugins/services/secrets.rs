@@ -61,6 +61,9 @@ pub enum SecretError {
     /// A template that is none: `${` without `}`.
     #[error("bad template: {0}")]
     BadTemplate(String),
+    /// The templates of one call would become longer than this many bytes.
+    #[error("templates become longer than {0} bytes")]
+    TooLong(usize),
 }
 
 /// The secrets that an instance may use, and those that it may see. Values are read when they are used, so a rotated

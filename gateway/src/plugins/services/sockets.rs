@@ -104,12 +104,13 @@ impl Sockets {
     /// or what is wrong with a secret.
     pub fn send_messages(&self, id: ConnectionId, messages: Vec<Outgoing>) -> Result<(), NetError> {
         let rights = self.rights.load();
+        let mut filling = rights.secrets.filling(rights.limits.receive_bytes);
         let ready = |message| {
             Ok(match message {
                 Outgoing::Text(text) => Message::text(text),
                 Outgoing::Binary(bytes) => Message::Binary(bytes),
                 Outgoing::TextTemplate(template) => {
-                    let text = rights.secrets.expand(&template, Escape::Json);
+                    let text = filling.expand(&template, Escape::Json);
                     Message::text(text.map_err(|error| headers::refused(&error))?.expose())
                 }
             })
@@ -206,7 +207,7 @@ impl Sockets {
     pub(crate) fn recheck(&self) {
         let rights = self.rights.load();
         for link in self.table.lock().values_mut() {
-            if rights.connect.admit(&link.destination).is_err() {
+            if link.is_withdrawn(&rights.connect, &self.network) {
                 let reason = "no longer granted".to_owned();
                 link.close(CloseInfo { code: 1001, reason });
             }
@@ -240,8 +241,9 @@ impl Sockets {
             rights: self.rights.clone(),
             inbox: self.inbox.clone(),
             table: self.table.clone(),
-            destination: destination.clone(),
+            destination,
             verification,
+            peer: Arc::default(),
         };
         table.insert(id, socket.start(url, kind));
         Ok(id)

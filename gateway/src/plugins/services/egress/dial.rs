@@ -141,7 +141,11 @@ impl Network {
         }
     }
 
-    fn admit(
+    /// Whether an address of a destination may be connected to: by the policy, and because it is not the gateway itself.
+    ///
+    /// # Errors
+    /// `NotGranted`.
+    pub(crate) fn admit(
         &self,
         policy: &Policy,
         destination: &Destination,

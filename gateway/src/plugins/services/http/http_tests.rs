@@ -242,3 +242,35 @@ async fn a_body_is_sent_and_a_broken_answer_is_an_error() {
         Err(NetError::Protocol(_))
     ));
 }
+
+#[tokio::test]
+async fn answers_that_nobody_takes_count_as_under_way() {
+    let (port, _seen) = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
+    let (client, mut inputs) = client(&granted(port), Secrets::default());
+    let url = format!("http://127.0.0.1:{port}/");
+    let most = Rights::default().limits.http_requests;
+    let mut started = 0;
+    // The inbox holds four; all others wait for room in it, and no more than may be made at once.
+    let full = async {
+        loop {
+            match client.start(get(url.clone())) {
+                Ok(_) => started += 1,
+                Err(NetError::Quota(_)) if started >= most + 4 => return,
+                Err(NetError::Quota(_)) => tokio::task::yield_now().await,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), full)
+        .await
+        .expect("the limit");
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        let more = client.start(get(url.clone()));
+        assert!(matches!(more, Err(NetError::Quota(_))), "{more:?}");
+    }
+    for _ in 0..started {
+        let input = inputs.recv().await;
+        assert!(matches!(input, Some(Input::HttpDone(_, Ok(_)))));
+    }
+}

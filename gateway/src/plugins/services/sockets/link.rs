@@ -4,9 +4,11 @@ use super::{Table, tcp, websocket};
 use crate::plugins::input::{CloseInfo, ConnectionId, Inbox, Input, NetError, Opened};
 use crate::plugins::services::Current;
 use crate::plugins::services::egress::dial::CONNECT_TIMEOUT;
-use crate::plugins::services::egress::{Destination, Network, Stream, Verification};
+use crate::plugins::services::egress::{Destination, Network, Policy, Stream, Verification};
 use bytes::Bytes;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -56,7 +58,10 @@ impl Parcel {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(super) url: String,
-    pub(super) destination: Destination,
+    destination: Destination,
+    verification: Verification,
+    /// The address that it leads to, once it is connected.
+    peer: Arc<OnceLock<SocketAddr>>,
     websocket: bool,
     queue: Arc<AtomicUsize>,
     state: State,
@@ -73,6 +78,18 @@ enum State {
 }
 
 impl Link {
+    /// Whether the rights in force would not let it be opened any more: its destination, a certificate that was not
+    /// verified, or the address that its name led to.
+    pub(super) fn is_withdrawn(&self, policy: &Policy, network: &Network) -> bool {
+        let waived = self.verification == Verification::Waived;
+        policy.admit(&self.destination).is_err()
+            || (waived && policy.admit_unverified(&self.destination).is_err())
+            || self
+                .peer
+                .get()
+                .is_some_and(|peer| network.admit(policy, &self.destination, peer.ip()).is_err())
+    }
+
     /// Queues a parcel where there is room.
     pub(super) fn send(&self, parcel: Parcel, limit: usize) -> Result<(), NetError> {
         let State::Live { outgoing, .. } = &self.state else {
@@ -186,6 +203,8 @@ pub(super) struct Socket {
     pub(super) table: Table,
     pub(super) destination: Destination,
     pub(super) verification: Verification,
+    /// Told to the handle as soon as it is known.
+    pub(super) peer: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Socket {
@@ -201,11 +220,14 @@ impl Socket {
             closing: closed,
         };
         let websocket = matches!(kind, Kind::WebSocket(_));
-        let destination = self.destination.clone();
+        let (destination, verification) = (self.destination.clone(), self.verification);
+        let peer = self.peer.clone();
         let task = tokio::spawn(self.run(kind, queue)).abort_handle();
         Link {
             url,
             destination,
+            verification,
+            peer,
             websocket,
             queue: queued,
             state: State::Live { outgoing, closing },
@@ -262,6 +284,10 @@ impl Socket {
             protocols,
         );
         let mut stream = connected.await?;
+        // First told, then held against the rights of now: whoever changes them does it in the other order.
+        let _ = self.peer.set(stream.peer);
+        let now = self.rights.load_full();
+        network.admit(&now.connect, &self.destination, stream.peer.ip())?;
         let mut opened = Opened {
             peer: stream.peer.to_string(),
             protocol: None,

@@ -382,3 +382,42 @@ async fn a_withdrawn_grant_closes_the_connection() {
         ))
     );
 }
+
+#[tokio::test]
+async fn an_address_that_is_withdrawn_closes_the_connection_though_its_name_is_granted() {
+    let mut scene = scene(8, Secrets::default()).await;
+    let (id, mut peer) = scene.tcp().await;
+    scene.sockets.recheck();
+    let own = ([127, 0, 0, 1], scene.port).into();
+    scene.sockets.network.set_own_addresses(vec![own]);
+    scene.sockets.recheck();
+    assert_eq!(peer.read(&mut [0]).await.expect("the end"), 0);
+    drop(peer);
+    let end = closed(1001, "no longer granted");
+    let end = Some(Input::ConnectionClosed(id, end));
+    assert_eq!(scene.inputs.recv().await, end);
+}
+
+#[tokio::test]
+async fn a_withdrawn_waiver_closes_the_connection_that_used_it() {
+    let mut scene = scene(8, Secrets::default()).await;
+    let granted = |scheme: &str| {
+        let text = format!("{scheme}://127.0.0.1:{}", scene.port);
+        let grant = ConnectGrant::parse(&text).expect("a grant");
+        Arc::new(Rights {
+            connect: Policy::new(vec![grant.clone()], vec![grant]),
+            ..Rights::default()
+        })
+    };
+    let (unverified, verified) = (granted("tls+unverified"), granted("tls"));
+    scene.sockets.rights.store(unverified);
+    let tls = TlsMode::Unverified;
+    let opened = scene.sockets.connect_tcp("127.0.0.1", scene.port, tls);
+    let id = opened.expect("an id");
+    let _silent = scene.listener.accept().await.expect("a connection");
+    scene.sockets.rights.store(verified);
+    scene.sockets.recheck();
+    let end = closed(1001, "no longer granted");
+    let end = Some(Input::ConnectionClosed(id, end));
+    assert_eq!(scene.inputs.recv().await, end);
+}
