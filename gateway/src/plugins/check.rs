@@ -210,10 +210,28 @@ pub(super) fn expanded(
     sort: impl Fn(&super::manifest::Requests) -> &[String],
 ) -> Vec<String> {
     let required = sort(&manifest.required).iter();
-    required
-        .chain(sort(&manifest.optional))
-        .flat_map(|r| expand(r, config))
-        .collect()
+    let required = required.flat_map(|r| expand(r, config));
+    // What it can do without is not asked for where the configuration leaves it empty.
+    let given = without_empty(config);
+    let optional = sort(&manifest.optional).iter();
+    let optional = optional.flat_map(|r| expand(r, &given));
+    required.chain(optional).collect()
+}
+
+fn without_empty(
+    config: &serde_json::Map<String, serde_json::Value>,
+) -> serde_json::Map<String, serde_json::Value> {
+    use serde_json::Value;
+    let is_given = |value: &Value| value.as_str() != Some("");
+    let keep = |(key, value): (&String, &Value)| {
+        let value = match value {
+            Value::Object(inner) => Value::Object(without_empty(inner)),
+            Value::Array(items) => items.iter().filter(|i| is_given(i)).cloned().collect(),
+            other => other.clone(),
+        };
+        is_given(&value).then(|| (key.clone(), value))
+    };
+    config.iter().filter_map(keep).collect()
 }
 
 #[cfg(test)]

@@ -20,13 +20,14 @@ use crate::bus::Bus;
 use crate::config::{self, Instance};
 use crate::event::InstanceName;
 use arc_swap::ArcSwap;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// How long `start` waits for the instances' first attempts; those that take longer go on in the background.
@@ -95,6 +96,8 @@ struct Inner {
     announcer: Announcer,
     settings: ArcSwap<config::Plugins>,
     slots: RwLock<BTreeMap<InstanceName, Arc<Slot>>>,
+    /// Its own tasks, which hold it weakly but may sleep for long.
+    tasks: Mutex<Vec<AbortHandle>>,
     /// One change at a time: of the configuration, of a file, or by hand.
     changing: Semaphore,
 }
@@ -131,11 +134,13 @@ impl PluginHost {
             view: ports.view,
             settings: ArcSwap::from_pointee(plugins),
             slots: RwLock::default(),
+            tasks: Mutex::default(),
             changing: Semaphore::new(1),
         }));
         host.0.start_all(instances).await;
-        tokio::spawn(watch(Arc::downgrade(&host.0), watcher));
-        tokio::spawn(measure(Arc::downgrade(&host.0)));
+        let watching = tokio::spawn(watch(Arc::downgrade(&host.0), watcher)).abort_handle();
+        let measuring = tokio::spawn(measure(Arc::downgrade(&host.0))).abort_handle();
+        host.0.tasks.lock().extend([watching, measuring]);
         Ok(host)
     }
 
@@ -201,13 +206,32 @@ impl PluginHost {
             .collect();
         let mut stopping = Vec::new();
         for slot in slots {
-            stopping.push(tokio::spawn(async move { stop(&slot).await }));
+            let task = slot.clone();
+            let task = tokio::spawn(async move { stop(&task).await });
+            stopping.push((slot, task));
         }
-        for task in stopping {
+        for (slot, task) in stopping {
             let abort = task.abort_handle();
             if tokio::time::timeout_at(deadline, task).await.is_err() {
                 abort.abort();
+                tracing::warn!(
+                    instance = slot.name.as_str(),
+                    "a plugin did not stop in time and is cut off"
+                );
+                slot.cut_off();
             }
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// Without `stop` before it: nothing of the host's goes on.
+    fn drop(&mut self) {
+        for slot in self.slots.get_mut().values() {
+            slot.cut_off();
+        }
+        for task in self.tasks.get_mut().drain(..) {
+            task.abort();
         }
     }
 }
@@ -255,7 +279,8 @@ impl Inner {
         let keepsake = Keepsake::new(&settings.state_directory, &slot.name, plugin);
         let (engine, bus) = (self.engine.clone(), self.bus.clone());
         let life = Life::new(slot.clone(), engine, bus, orders, inputs, keepsake);
-        tokio::spawn(life.run());
+        let task = tokio::spawn(life.run()).abort_handle();
+        let _first = slot.task.set(task);
         self.slots.write().insert(name, slot.clone());
         slot
     }

@@ -8,7 +8,7 @@ mod run;
 use super::bindings::host::types::State;
 use super::engine::Engine;
 use super::guest::{Fault, Guest, Start, Trouble};
-use super::input::{ConnectionId, Input, TimerId};
+use super::input::{ConnectionId, Input, Inputs, TimerId};
 use super::job::Job;
 use super::keepsake::Keepsake;
 use super::loaded::Loaded;
@@ -72,8 +72,11 @@ enum Phase {
 /// A new version on probation, and the one to go back to.
 struct Trial {
     old: Arc<Loaded>,
+    /// What it would resume with: its own, or the newest of the version on probation.
     state: Option<State>,
     until: Instant,
+    /// When the state is saved next.
+    save_at: Instant,
 }
 
 /// The task's own things.
@@ -82,7 +85,7 @@ pub(super) struct Life {
     pub(super) engine: Arc<Engine>,
     pub(super) bus: Bus,
     pub(super) control: mpsc::Receiver<Control>,
-    pub(super) inputs: mpsc::Receiver<Input>,
+    pub(super) inputs: Inputs,
     jobs: mpsc::Receiver<Job>,
     job_sender: mpsc::Sender<Job>,
     faults: mpsc::Receiver<Fault>,
@@ -95,6 +98,8 @@ pub(super) struct Life {
     attempt: u32,
     suspects: Suspects,
     orphans: Orphans,
+    /// Inputs at the head of the mailbox that came before the files were last closed.
+    stale: usize,
     keepsake: Keepsake,
 }
 
@@ -104,7 +109,7 @@ impl Life {
         engine: Arc<Engine>,
         bus: Bus,
         control: mpsc::Receiver<Control>,
-        inputs: mpsc::Receiver<Input>,
+        inputs: Inputs,
         keepsake: Keepsake,
     ) -> Self {
         let mailbox = slot.instance.load().limits.mailbox.max(1);
@@ -131,6 +136,7 @@ impl Life {
             attempt: 0,
             suspects: Suspects::default(),
             orphans: Orphans::default(),
+            stale: 0,
             keepsake,
         }
     }
@@ -141,10 +147,19 @@ impl Life {
             return;
         };
         self.enforce(&loaded);
+        self.close_files();
         self.slot.set_state(PluginState::Starting);
         if let Err(trouble) = self.try_start(&loaded, why, state).await {
             self.settle(&trouble, Vec::new()).await;
         }
+    }
+
+    /// For a guest that takes nothing over: it follows its files from its own cursors, so what the one before had not
+    /// seen yet, or had seen and not kept, comes again from there, and must not come twice.
+    fn close_files(&mut self) {
+        self.slot.place.services.files.close();
+        self.suspects.forget_files();
+        self.stale = self.inputs.len();
     }
 
     async fn try_start(

@@ -36,6 +36,7 @@ pub struct Place {
     pub calls: Calls,
     limits: ArcSwap<Limits>,
     denied: Counter,
+    over_limit: Counter,
     denial: Denial,
 }
 
@@ -65,6 +66,7 @@ impl Place {
             calls: Calls::new(name),
             limits: ArcSwap::from_pointee(limits.clone()),
             denied: counter!("hearthgate_guest_denied_total", "instance" => name.to_string()),
+            over_limit: counter!("hearthgate_guest_over_limit_total", "instance" => name.to_string()),
             denial: Denial(governor::RateLimiter::direct(quota)),
         }
     }
@@ -89,6 +91,21 @@ impl Place {
         if self.denial.0.check().is_ok() {
             let reason = super::lines::escape(reason, 512);
             tracing::warn!(instance = self.name.as_str(), reason, "denied to a plugin");
+        }
+    }
+}
+
+impl Place {
+    /// Counts a refusal because of a limit, and tells the operator of which: as often as of denials.
+    pub fn over_limit(&self, what: &str) {
+        self.over_limit.increment(1);
+        if self.denial.0.check().is_ok() {
+            let reason = super::lines::escape(what, 512);
+            tracing::warn!(
+                instance = self.name.as_str(),
+                reason,
+                "a plugin reached a limit"
+            );
         }
     }
 }

@@ -15,9 +15,10 @@ use crate::config::{self, Instance};
 use crate::event::InstanceName;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 /// How jobs get to a guest.
 pub(super) enum Door {
@@ -54,6 +55,8 @@ pub(super) struct Slot {
     /// How often a guest was started again after a crash.
     pub(super) restarts: AtomicU64,
     pub(super) announcer: Announcer,
+    /// Its task, to be cut off where it does not end by itself.
+    pub(super) task: OnceLock<AbortHandle>,
     shown: Mutex<Shown>,
 }
 
@@ -74,8 +77,18 @@ impl Slot {
             depth: AtomicUsize::new(0),
             restarts: AtomicU64::new(0),
             announcer,
+            task: OnceLock::new(),
             shown: Mutex::default(),
         }
+    }
+
+    /// Ends the task at once, and with it the guest and all that it opened.
+    pub(super) fn cut_off(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+        self.door.store(None);
+        self.place.replies.fail_all("stopped");
     }
 
     /// Whether what runs offers a role.

@@ -14,6 +14,8 @@ const MAX_STRIKES: u32 = 2;
 pub(super) struct Suspects {
     queue: VecDeque<(Input, u32)>,
     poison: VecDeque<u64>,
+    /// Lines that a guest crashed on once: its file is followed anew from the cursor, so they come again by themselves.
+    struck: VecDeque<u64>,
 }
 
 impl Suspects {
@@ -21,19 +23,38 @@ impl Suspects {
     pub(super) fn blame(&mut self, inputs: Vec<(Input, u32)>) -> usize {
         let mut skipped = 0;
         for (input, strikes) in inputs.into_iter().rev() {
+            let print = fingerprint(&input);
             if strikes + 1 < MAX_STRIKES {
-                self.queue.push_front((input, strikes + 1));
+                match print {
+                    Some(print) if is_of_file(&input) => remember(&mut self.struck, print),
+                    _ => self.queue.push_front((input, strikes + 1)),
+                }
                 continue;
             }
             skipped += 1;
-            if let Some(print) = fingerprint(&input) {
-                self.poison.push_back(print);
-                if self.poison.len() > MAX_REMEMBERED {
-                    self.poison.pop_front();
-                }
+            if let Some(print) = print {
+                self.struck.retain(|struck| *struck != print);
+                remember(&mut self.poison, print);
             }
         }
         skipped
+    }
+
+    /// Whether a guest crashed on these lines before.
+    pub(super) fn is_struck(&self, input: &Input) -> bool {
+        !self.struck.is_empty()
+            && is_of_file(input)
+            && fingerprint(input).is_some_and(|f| self.struck.contains(&f))
+    }
+
+    /// Lines that come again: to be tried alone.
+    pub(super) fn wait_alone(&mut self, input: Input) {
+        self.queue.push_back((input, MAX_STRIKES - 1));
+    }
+
+    /// Files are followed anew from now on: what is left of them from before comes again from there.
+    pub(super) fn forget_files(&mut self) {
+        self.queue.retain(|(input, _)| !is_of_file(input));
     }
 
     /// Inputs that another version crashed on: not their fault.
@@ -61,9 +82,22 @@ impl Suspects {
     /// Another version: nothing is known of it.
     pub(super) fn forget(&mut self) {
         self.poison.clear();
+        self.struck.clear();
         for (_, strikes) in &mut self.queue {
             *strikes = 0;
         }
+    }
+}
+
+/// Whether an input comes from a followed or watched file.
+pub(super) fn is_of_file(input: &Input) -> bool {
+    matches!(input, Input::FileLines(..) | Input::FileChanged(_))
+}
+
+fn remember(prints: &mut VecDeque<u64>, print: u64) {
+    prints.push_back(print);
+    if prints.len() > MAX_REMEMBERED {
+        prints.pop_front();
     }
 }
 
@@ -126,19 +160,47 @@ mod tests {
         Input::FileLines("f".to_owned(), vec![text.to_owned()], "c".to_owned())
     }
 
+    fn data(text: &str) -> Input {
+        Input::TcpData(ConnectionId(1), text.to_owned().into())
+    }
+
     #[test]
     fn an_input_is_tried_twice_and_then_skipped_for_good() {
         let mut suspects = Suspects::default();
-        assert_eq!(suspects.blame(vec![(lines("a"), 0), (lines("b"), 0)]), 0);
+        assert_eq!(suspects.blame(vec![(data("a"), 0), (data("b"), 0)]), 0);
         let (first, strikes) = suspects.pop().expect("the first again");
-        assert_eq!((&first, strikes), (&lines("a"), 1), "in their order");
+        assert_eq!((&first, strikes), (&data("a"), 1), "in their order");
         assert_eq!(suspects.blame(vec![(first, strikes)]), 1);
-        assert!(suspects.is_poison(&lines("a")));
-        assert!(!suspects.is_poison(&lines("b")));
-        assert_eq!(suspects.pop(), Some((lines("b"), 1)));
+        assert!(suspects.is_poison(&data("a")));
+        assert!(!suspects.is_poison(&data("b")));
+        assert_eq!(suspects.pop(), Some((data("b"), 1)));
         assert!(suspects.is_empty());
         suspects.forget();
-        assert!(!suspects.is_poison(&lines("a")), "another version may cope");
+        assert!(!suspects.is_poison(&data("a")), "another version may cope");
+    }
+
+    #[test]
+    fn lines_come_again_from_their_file_and_are_skipped_all_the_same() {
+        let mut suspects = Suspects::default();
+        assert_eq!(suspects.blame(vec![(lines("a"), 0), (data("b"), 0)]), 0);
+        assert_eq!(suspects.pop(), Some((data("b"), 1)));
+        assert!(suspects.is_empty(), "the lines are not given twice");
+        assert!(suspects.is_struck(&lines("a")));
+        assert!(!suspects.is_struck(&lines("b")));
+        suspects.wait_alone(lines("a"));
+        let again = suspects.pop().expect("alone");
+        assert_eq!(suspects.blame(vec![again]), 1);
+        assert!(suspects.is_poison(&lines("a")));
+        assert!(!suspects.is_struck(&lines("a")));
+    }
+
+    #[test]
+    fn what_a_file_left_behind_is_forgotten() {
+        let mut suspects = Suspects::default();
+        suspects.put_back(vec![(lines("a"), 0), (data("b"), 0)]);
+        suspects.forget_files();
+        assert_eq!(suspects.pop(), Some((data("b"), 0)));
+        assert!(suspects.is_empty());
     }
 
     #[test]

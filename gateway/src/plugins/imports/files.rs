@@ -5,6 +5,13 @@ use crate::plugins::context::Context;
 use crate::plugins::services::files;
 
 impl Context {
+    fn may_follow(&self) -> Result<(), FileError> {
+        if self.retired {
+            return Err(FileError::Other("the plugin is being stopped".to_owned()));
+        }
+        Ok(())
+    }
+
     fn file_error(&self, error: files::FileError) -> FileError {
         match error {
             files::FileError::NotGranted(what) => {
@@ -13,6 +20,10 @@ impl Context {
                 FileError::NotGranted(what)
             }
             files::FileError::Missing => FileError::Missing,
+            files::FileError::Limit(_) => {
+                self.place.over_limit(&error.to_string());
+                FileError::Other(error.to_string())
+            }
             files::FileError::Other(reason) => FileError::Other(reason),
         }
     }
@@ -34,6 +45,9 @@ impl Host for Context {
         path: String,
         start: StartAt,
     ) -> wasmtime::Result<Result<(), FileError>> {
+        if let Err(error) = self.may_follow() {
+            return Ok(Err(error));
+        }
         let start = match start {
             StartAt::Beginning => files::StartAt::Beginning,
             StartAt::End => files::StartAt::End,
@@ -44,6 +58,9 @@ impl Host for Context {
     }
 
     async fn watch(&mut self, path: String) -> wasmtime::Result<Result<(), FileError>> {
+        if let Err(error) = self.may_follow() {
+            return Ok(Err(error));
+        }
         let watched = self.place.services.files.watch(&path);
         Ok(watched.map_err(|e| self.file_error(e)))
     }

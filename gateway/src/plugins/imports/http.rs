@@ -21,6 +21,9 @@ fn request(request: HttpRequest) -> http::HttpRequest {
 
 impl Host for Context {
     async fn start(&mut self, given: HttpRequest) -> wasmtime::Result<Result<u64, NetError>> {
+        if let Err(error) = self.may_open() {
+            return Ok(Err(error));
+        }
         let started = self.place.services.http.start(request(given));
         Ok(started.map(|id| id.0).map_err(|e| self.net_error(e)))
     }

@@ -13,10 +13,20 @@ use bytes::Bytes;
 impl net::Host for Context {}
 
 impl Context {
+    /// While a guest is stopped, what it opened would be left to the one after it, which knows nothing of it.
+    pub(super) fn may_open(&self) -> Result<(), NetError> {
+        if self.retired {
+            return Err(NetError::Other("the plugin is being stopped".to_owned()));
+        }
+        Ok(())
+    }
+
     /// Translates, and counts and logs what was denied.
     pub(super) fn net_error(&self, error: input::NetError) -> NetError {
-        if let input::NetError::NotGranted(reason) = &error {
-            self.place.denied(&format!("grants.connect: {reason}"));
+        match &error {
+            input::NetError::NotGranted(reason) => self.place.denied(reason),
+            input::NetError::Quota(what) => self.place.over_limit(what),
+            _ => {}
         }
         convert::net_error(&error)
     }
@@ -41,6 +51,9 @@ impl websocket::Host for Context {
         protocols: Vec<String>,
         given: Vec<(String, HeaderValue)>,
     ) -> wasmtime::Result<Result<u64, NetError>> {
+        if let Err(error) = self.may_open() {
+            return Ok(Err(error));
+        }
         let sockets = &self.place.services.sockets;
         let opened = sockets.open_websocket(&url, &protocols, &headers(given));
         Ok(opened.map(|id| id.0).map_err(|e| self.net_error(e)))
@@ -88,6 +101,9 @@ impl tcp::Host for Context {
         port: u16,
         tls: TlsMode,
     ) -> wasmtime::Result<Result<u64, NetError>> {
+        if let Err(error) = self.may_open() {
+            return Ok(Err(error));
+        }
         let tls = match tls {
             TlsMode::None => sockets::TlsMode::None,
             TlsMode::Verified => sockets::TlsMode::Verified,

@@ -4,6 +4,15 @@ use crate::plugins::bindings::host::store::{Host, StoreError};
 use crate::plugins::context::Context;
 use crate::plugins::services::store;
 
+impl Context {
+    fn store_error(&self, error: store::StoreError) -> StoreError {
+        if matches!(error, store::StoreError::Quota(_)) {
+            self.place.over_limit(&format!("store: {error}"));
+        }
+        translate(error)
+    }
+}
+
 fn translate(error: store::StoreError) -> StoreError {
     match error {
         store::StoreError::Quota(bytes) => StoreError::Quota(bytes),
@@ -24,7 +33,7 @@ impl Host for Context {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), StoreError>> {
         let set = self.place.services.store.set(&key, &value).await;
-        Ok(set.map_err(translate))
+        Ok(set.map_err(|error| self.store_error(error)))
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), StoreError>> {

@@ -2,6 +2,7 @@
 //!
 //! Everything that takes long was done before (`reload`): here the mailbox waits. Steps 4 to 8 of the design.
 
+use super::run::SAVE_EVERY;
 use super::{Life, Phase, Trial};
 use crate::event::Timestamp;
 use crate::plugins::guest::{Guest, Trouble};
@@ -63,15 +64,18 @@ impl Life {
         };
         self.enforce(&loaded);
         let start = self.start_record(&loaded, why, state.clone());
+        self.slot.place.services.files.prepare();
         let (connections, timers) = match self.init(&mut new, &start).await {
             Ok(adopted) => adopted,
             Err(trouble) => {
                 drop(new);
+                self.slot.place.services.files.discard();
                 return self
                     .keep_old(old, before, &loaded, state, &start, &trouble)
                     .await;
             }
         };
+        self.slot.place.services.files.commit();
         self.loaded = Some(loaded.clone());
         self.open(&loaded, Phase::Single(new));
         let pause = paused.elapsed();
@@ -91,6 +95,7 @@ impl Life {
                 old,
                 state,
                 until: Instant::now() + probation,
+                save_at: Instant::now() + SAVE_EVERY,
             });
         }
         ReloadOutcome::Reloaded {
@@ -169,6 +174,7 @@ impl Life {
                 old,
                 state: None,
                 until: Instant::now() + probation,
+                save_at: Instant::now() + SAVE_EVERY,
             });
         }
         reloaded(&loaded, from)

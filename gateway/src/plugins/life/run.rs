@@ -2,17 +2,23 @@
 
 use super::{Control, FIRST, Life, Phase, SECRET_CHECK};
 use crate::bus::TapBatch;
+use crate::event::Event;
 use crate::plugins::convert;
 use crate::plugins::guest::{Fault, Guest, Trouble};
 use crate::plugins::input::Input;
 use crate::plugins::job::Job;
 use crate::plugins::replies::Answer;
 use crate::plugins::status::PluginState;
+use crate::plugins::suspects::is_of_file;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// Most inputs of one call.
 const MAX_BATCH: usize = 64;
+/// How often the state of a version on probation is saved.
+pub(super) const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// What the task was woken by.
 enum Wake {
@@ -62,13 +68,19 @@ impl Life {
                     }
                     let _ = done.send(outcome);
                 }
-                Wake::Input(input) => self.deliver(input).await,
+                Wake::Input(input) => {
+                    self.deliver(input).await;
+                    self.keep_trial_state().await;
+                }
                 Wake::Suspect => {
                     if let Some(suspect) = self.suspects.pop() {
                         self.feed(vec![suspect]).await;
                     }
                 }
-                Wake::Job(job) => self.job(job).await,
+                Wake::Job(job) => {
+                    self.job(job).await;
+                    self.keep_trial_state().await;
+                }
                 Wake::Events(Some(batch)) => self.events(batch).await,
                 Wake::Events(None) => self.tap = None,
                 Wake::Fault(fault) => self.pool_fault(fault).await,
@@ -105,19 +117,55 @@ impl Life {
         }
     }
 
-    /// Everything that waits, up to a bound, in one call.
+    /// Everything that waits, up to a bound, in one call. The bound is in bytes too: all of it is copied into the
+    /// guest's memory at once, and a server that sends megabytes could otherwise crash a guest that is a little late.
     async fn deliver(&mut self, first: Input) {
-        let mut batch = vec![(first, 0)];
-        while batch.len() < MAX_BATCH {
-            match self.inputs.try_recv() {
-                Ok(input) => batch.push((input, 0)),
-                Err(_) => break,
+        let most = self.slot.place.limits().receive_bytes;
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let mut next = Some(first);
+        while let Some(input) = next.take() {
+            if self.is_stale(&input) {
+                // The file is followed anew, from where it comes again.
+            } else if self.suspects.is_struck(&input) {
+                // A guest crashed on these lines before: alone, so that nothing else is blamed for them.
+                self.suspects.wait_alone(input);
+                break;
+            } else {
+                bytes += input.weight();
+                batch.push((input, 0));
+            }
+            if batch.len() < MAX_BATCH && bytes < most {
+                next = self.inputs.try_recv().ok();
             }
         }
-        let drained = batch.len() < MAX_BATCH;
         self.feed(batch).await;
-        if drained {
+        if self.inputs.is_empty() && self.suspects.is_empty() {
             self.orphans.forget();
+        }
+    }
+
+    /// Whether an input was left behind by a file that is not followed any more. To be asked once for each input.
+    fn is_stale(&mut self, input: &Input) -> bool {
+        let old = self.stale > 0;
+        self.stale = self.stale.saturating_sub(1);
+        old && is_of_file(input)
+    }
+
+    /// On probation: the newest state is kept, so that going back resumes from there, not from the start of the
+    /// probation. Only where the old version can read it.
+    async fn keep_trial_state(&mut self) {
+        let (Phase::Single(guest), Some(trial)) = (&mut self.phase, &mut self.trial) else {
+            return;
+        };
+        let schema = trial.state.as_ref().map(|state| state.schema);
+        if schema.is_none() || Instant::now() < trial.save_at {
+            return;
+        }
+        trial.save_at = Instant::now() + SAVE_EVERY;
+        match guest.save().await {
+            Ok(Some(state)) if Some(state.schema) == schema => trial.state = Some(state),
+            Ok(_) => {}
+            Err(fault) => self.fail(Trouble::Fault(fault), Vec::new()).await,
         }
     }
 
@@ -169,18 +217,17 @@ impl Life {
                 "a subscriber plugin is too slow: events were dropped"
             );
         }
-        let seen = batch
-            .events
-            .iter()
-            .filter(|e| loaded.permissions.may_see(e));
-        let events: Vec<_> = seen.map(|e| convert::published(e)).collect();
-        for events in events.chunks(MAX_BATCH) {
+        let mut seen = batch.events;
+        seen.retain(|e| loaded.permissions.may_see(e));
+        let most = self.slot.place.limits().receive_bytes;
+        for events in portions(&seen, MAX_BATCH, most) {
+            let events: Vec<_> = events.iter().map(|e| convert::published(e)).collect();
             let told = async |guest: &mut Guest| {
                 let Some(subscriber) = guest.subscriber.clone() else {
                     return Ok(Ok(()));
                 };
                 let limits = guest.begin();
-                let call = subscriber.call_on_events(&mut guest.store, events);
+                let call = subscriber.call_on_events(&mut guest.store, &events);
                 let done = timeout(limits.call_timeout, call).await;
                 guest.settle("on-events", done)
             };
@@ -248,6 +295,27 @@ impl Life {
             self.start("restarted", None).await;
         }
     }
+}
+
+/// Events in portions that a guest's memory can take: another plugin's large events must not crash this one.
+pub(crate) fn portions(
+    events: &[Arc<Event>],
+    most_events: usize,
+    most_bytes: usize,
+) -> Vec<&[Arc<Event>]> {
+    let (mut portions, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (at, event) in events.iter().enumerate() {
+        let weight = event.draft.data.get().len() + event.draft.topic.as_str().len() + 256;
+        if at > begin && (at - begin >= most_events || bytes + weight > most_bytes) {
+            portions.push(&events[begin..at]);
+            (begin, bytes) = (at, 0);
+        }
+        bytes += weight;
+    }
+    if begin < events.len() {
+        portions.push(&events[begin..]);
+    }
+    portions
 }
 
 async fn next(tap: Option<&mut crate::bus::Tap>) -> Option<TapBatch> {

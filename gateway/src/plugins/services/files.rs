@@ -38,6 +38,9 @@ pub enum FileError {
     /// It does not exist.
     #[error("no such file")]
     Missing,
+    /// As many are followed and watched as may be.
+    #[error("limit reached: {0} files")]
+    Limit(usize),
     /// Anything else, in the operating system's words.
     #[error("{0}")]
     Other(String),
@@ -66,7 +69,35 @@ pub struct Files {
     rights: Current,
     inbox: Inbox,
     changes: Arc<Changes>,
-    tasks: Mutex<BTreeMap<(String, Purpose), AbortHandle>>,
+    table: Mutex<Table>,
+}
+
+type Key = (String, Purpose);
+
+#[derive(Debug, Default)]
+struct Table {
+    running: BTreeMap<Key, Running>,
+    /// What a new guest asks for beside the one that runs. `None` for a file that it takes over as it is.
+    prepared: Option<BTreeMap<Key, Option<Follower>>>,
+}
+
+/// A followed or watched file.
+#[derive(Debug)]
+struct Running {
+    task: AbortHandle,
+    gate: Arc<Gate>,
+}
+
+/// Whether a task may still deliver. An aborted task can be in the middle of something; behind a closed gate nothing
+/// of it arrives any more.
+#[derive(Debug)]
+struct Gate(Mutex<bool>);
+
+impl Running {
+    fn end(&self) {
+        *self.gate.0.lock() = false;
+        self.task.abort();
+    }
 }
 
 impl Files {
@@ -75,7 +106,7 @@ impl Files {
             rights: rights.clone(),
             inbox: inbox.clone(),
             changes: Arc::default(),
-            tasks: Mutex::default(),
+            table: Mutex::default(),
         }
     }
 
@@ -105,42 +136,71 @@ impl Files {
     /// a new guest gets each line once: what the inbox holds, and what comes behind it. Another start begins it again.
     ///
     /// # Errors
-    /// `NotGranted`, or `Other` where the limit of files is reached.
+    /// `NotGranted`, or `Limit` where the limit of files is reached.
     pub fn follow(&self, path: &str, start: StartAt) -> Result<(), FileError> {
         let taken_over = matches!(start, StartAt::Cursor(_));
-        self.start(path, Purpose::Follow, taken_over, || {
-            let follower = Follower::new(path, start, self.rights.clone());
-            let changes = self.changes.of(path);
-            tokio::spawn(follow(follower, self.inbox.clone(), changes)).abort_handle()
-        })
+        let follower = || Follower::new(path, start, self.rights.clone());
+        self.start((path.to_owned(), Purpose::Follow), taken_over, follower)
     }
 
     /// Tells of changes of a file with `FileChanged`: of its content, and that it appears or disappears. Several at once are one.
     ///
     /// # Errors
-    /// `NotGranted`, or `Other` where the limit of files is reached.
+    /// `NotGranted`, or `Limit` where the limit of files is reached.
     pub fn watch(&self, path: &str) -> Result<(), FileError> {
-        self.start(path, Purpose::Watch, true, || {
-            let changes = self.changes.of(path);
-            tokio::spawn(watch(path.to_owned(), self.inbox.clone(), changes)).abort_handle()
-        })
+        let unused = || Follower::new(path, StartAt::Beginning, self.rights.clone());
+        self.start((path.to_owned(), Purpose::Watch), true, unused)
     }
 
-    /// Follows and watches nothing any more. For a guest that starts after a crash: what it follows then begins at its cursor.
+    /// Follows and watches nothing any more; nothing arrives afterwards. For a guest that starts after a crash: what it
+    /// follows then begins at its cursor.
     pub fn close(&self) {
-        for (_, task) in std::mem::take(&mut *self.tasks.lock()) {
-            task.abort();
+        let mut table = self.table.lock();
+        table.prepared = None;
+        for running in std::mem::take(&mut table.running).into_values() {
+            running.end();
+        }
+    }
+
+    /// From now on it is a new guest that asks, beside the one that runs: nothing changes until [`Files::commit`].
+    pub fn prepare(&self) {
+        self.table.lock().prepared = Some(BTreeMap::new());
+    }
+
+    /// The new guest failed: what it asked for is forgotten.
+    pub fn discard(&self) {
+        self.table.lock().prepared = None;
+    }
+
+    /// The new guest runs: what it asked for begins, and what it did not ask for ends.
+    pub fn commit(&self) {
+        let mut table = self.table.lock();
+        let Some(prepared) = table.prepared.take() else {
+            return;
+        };
+        table.running.retain(|key, running| {
+            let kept = matches!(prepared.get(key), Some(None));
+            if !kept {
+                running.end();
+            }
+            kept
+        });
+        for (key, follower) in prepared {
+            if let Some(follower) = follower {
+                let running = self.spawn(&key, follower);
+                table.running.insert(key, running);
+            }
         }
     }
 
     /// Ends what the rights in force don't allow any more.
     pub(crate) fn recheck(&self) {
         let rights = self.rights.load();
-        self.tasks.lock().retain(|(path, _), task| {
+        self.table.lock().running.retain(|(path, _), running| {
             let keep = rights.files.admit(path).is_ok();
             if !keep {
                 tracing::warn!(path, "a file is no longer granted: not followed any more");
-                task.abort();
+                running.end();
             }
             keep
         });
@@ -148,27 +208,62 @@ impl Files {
 
     fn start(
         &self,
-        path: &str,
-        purpose: Purpose,
+        key: Key,
         taken_over: bool,
-        spawn: impl FnOnce() -> AbortHandle,
+        follower: impl FnOnce() -> Follower,
     ) -> Result<(), FileError> {
         let rights = self.rights.load();
-        rights.files.admit(path)?;
-        let mut tasks = self.tasks.lock();
-        let key = (path.to_owned(), purpose);
-        let running = tasks.get(&key).filter(|task| !task.is_finished());
-        if running.is_some() && taken_over {
+        rights.files.admit(&key.0)?;
+        let limit = rights.limits.files;
+        let full = || FileError::Limit(limit);
+        let mut table = self.table.lock();
+        let running = table.running.get(&key);
+        let takes_over = taken_over && running.is_some_and(|running| !running.task.is_finished());
+        if let Some(prepared) = &mut table.prepared {
+            if !prepared.contains_key(&key) && prepared.len() >= limit {
+                return Err(full());
+            }
+            prepared.insert(key, (!takes_over).then(follower));
             return Ok(());
         }
-        let limit = rights.limits.files;
-        if !tasks.contains_key(&key) && tasks.len() >= limit {
-            return Err(FileError::Other(format!("limit reached: {limit} files")));
+        if takes_over {
+            return Ok(());
         }
-        if let Some(before) = tasks.insert(key, spawn()) {
-            before.abort();
+        if !table.running.contains_key(&key) && table.running.len() >= limit {
+            return Err(full());
         }
+        if let Some(before) = table.running.remove(&key) {
+            before.end();
+        }
+        let running = self.spawn(&key, follower());
+        table.running.insert(key, running);
         Ok(())
+    }
+
+    fn spawn(&self, (path, purpose): &Key, follower: Follower) -> Running {
+        let gate = Arc::new(Gate(Mutex::new(true)));
+        let changes = self.changes.of(path);
+        let (inbox, open) = (self.inbox.clone(), gate.clone());
+        let task = match purpose {
+            Purpose::Follow => tokio::spawn(follow(follower, inbox, open, changes)),
+            Purpose::Watch => tokio::spawn(watch(path.clone(), inbox, open, changes)),
+        };
+        let task = task.abort_handle();
+        Running { task, gate }
+    }
+}
+
+impl Gate {
+    /// Delivers, unless it was closed meanwhile.
+    async fn deliver(&self, inbox: &Inbox, input: Input) -> bool {
+        let Some(place) = inbox.place_for(&input).await else {
+            return false;
+        };
+        let open = self.0.lock();
+        if *open {
+            place.put(input);
+        }
+        *open
     }
 }
 
@@ -179,7 +274,7 @@ impl Drop for Files {
 }
 
 /// Reads on whenever something changes, and delivers before it reads on.
-async fn follow(mut follower: Follower, inbox: Inbox, changes: changes::Interest) {
+async fn follow(mut follower: Follower, inbox: Inbox, gate: Arc<Gate>, changes: changes::Interest) {
     loop {
         let stepped = tokio::task::spawn_blocking(move || {
             let step = follower.step();
@@ -192,7 +287,7 @@ async fn follow(mut follower: Follower, inbox: Inbox, changes: changes::Interest
         match step {
             Step::Lines { lines, cursor } => {
                 let input = Input::FileLines(follower.path().to_owned(), lines, cursor);
-                if !inbox.deliver(input).await {
+                if !gate.deliver(&inbox, input).await {
                     return;
                 }
             }
@@ -201,7 +296,7 @@ async fn follow(mut follower: Follower, inbox: Inbox, changes: changes::Interest
     }
 }
 
-async fn watch(path: String, inbox: Inbox, changes: changes::Interest) {
+async fn watch(path: String, inbox: Inbox, gate: Arc<Gate>, changes: changes::Interest) {
     let look = |path: &str| {
         use std::os::unix::fs::MetadataExt;
         let found = std::fs::metadata(path).ok();
@@ -213,7 +308,8 @@ async fn watch(path: String, inbox: Inbox, changes: changes::Interest) {
         let now = look(&path);
         if now != seen {
             seen = now;
-            if !inbox.deliver(Input::FileChanged(path.clone())).await {
+            let input = Input::FileChanged(path.clone());
+            if !gate.deliver(&inbox, input).await {
                 return;
             }
         }

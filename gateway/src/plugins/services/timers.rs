@@ -140,10 +140,10 @@ impl Drop for Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugins::input::Inputs;
     use crate::plugins::services::Rights;
-    use tokio::sync::mpsc::Receiver;
 
-    fn timers(capacity: usize) -> (Timers, Receiver<Input>) {
+    fn timers(capacity: usize) -> (Timers, Inputs) {
         let (inbox, inputs) = Inbox::new(capacity);
         let rights = Current::new(arc_swap::ArcSwap::from_pointee(Rights::default()));
         (Timers::new(&rights, &inbox), inputs)

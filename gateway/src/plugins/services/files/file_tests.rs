@@ -1,21 +1,21 @@
 //! Real files: what may be read, and following through rotations and restarts.
 
 use super::*;
+use crate::plugins::input::Inputs;
 use crate::plugins::services::Rights;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tokio::sync::mpsc::Receiver;
 
 struct Scene {
     directory: tempfile::TempDir,
     log: PathBuf,
     files: Files,
-    inputs: Receiver<Input>,
+    inputs: Inputs,
     cursor: String,
 }
 
-fn start(directory: &Path) -> (Files, Receiver<Input>) {
+fn start(directory: &Path) -> (Files, Inputs) {
     let grant = [directory.join("app.log"), directory.join("data-*.txt")];
     let files = FileRights::new(&grant, &grant).expect("rights");
     let mut rights = Rights {

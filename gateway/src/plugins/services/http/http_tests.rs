@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::SecretSource;
+use crate::plugins::input::Inputs;
 use crate::plugins::services::Rights;
 use crate::plugins::services::egress::{ConnectGrant, Policy};
 use crate::plugins::services::secrets::Secrets;
@@ -30,7 +31,7 @@ async fn server(answer: impl Into<Vec<u8>>) -> (u16, Receiver<String>) {
     (port, seen)
 }
 
-fn client(grants: &[String], secrets: Secrets) -> (HttpClient, Receiver<Input>) {
+fn client(grants: &[String], secrets: Secrets) -> (HttpClient, Inputs) {
     let read = |text: &String| ConnectGrant::parse(text).expect("a grant");
     let grants: Vec<ConnectGrant> = grants.iter().map(read).collect();
     let mut rights = Rights {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::SecretSource;
+use crate::plugins::input::Inputs;
 use crate::plugins::input::{Input, WsMessage};
 use crate::plugins::services::Rights;
 use crate::plugins::services::egress::{ConnectGrant, Policy};
@@ -9,7 +10,6 @@ use crate::plugins::services::secrets::Secrets;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::Receiver;
 use tokio_tungstenite::WebSocketStream;
 
 fn rights(port: u16, secrets: Secrets) -> Rights {
@@ -28,7 +28,7 @@ fn rights(port: u16, secrets: Secrets) -> Rights {
 
 struct Scene {
     sockets: Sockets,
-    inputs: Receiver<Input>,
+    inputs: Inputs,
     listener: TcpListener,
     port: u16,
 }
