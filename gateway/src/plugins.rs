@@ -27,6 +27,7 @@ pub mod package;
 mod place;
 mod pool;
 mod replies;
+mod schema;
 mod series;
 pub mod services;
 mod setback;

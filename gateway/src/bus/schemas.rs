@@ -136,7 +136,10 @@ fn explain(kind: &Kind, error: &jsonschema::ValidationError<'_>) -> String {
 }
 
 fn compile(schema: &Value) -> Result<Arc<Validator>, String> {
-    jsonschema::validator_for(schema)
+    // Patterns come from plugins too: none of them may take longer than in proportion to the text.
+    jsonschema::options()
+        .with_pattern_options(jsonschema::PatternOptions::regex())
+        .build(schema)
         .map(Arc::new)
         .map_err(|error| error.to_string())
 }

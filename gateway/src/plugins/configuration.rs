@@ -36,7 +36,7 @@ pub fn complete(
     };
     let mut whole = Value::Object(config.clone());
     fill(schema, schema, &mut whole, 0);
-    let validator = jsonschema::validator_for(schema).map_err(|e| {
+    let validator = super::schema::compile(schema).map_err(|e| {
         vec![Misfit {
             key: "config".to_owned(),
             message: format!("the manifest's schema is not valid: {e}"),

@@ -2,6 +2,7 @@
 
 use super::api::{Action, CallError, Client, DialectClient, GatewayStats, HttpCall, HttpReply};
 use super::job::Work;
+use super::life::portions;
 use super::replies::Answer;
 use super::slot::Slot;
 use crate::auth::Identity;
@@ -130,10 +131,15 @@ impl DialectHandle {
     /// # Errors
     /// As for `on_open`; also when the plugin answers for more or fewer events than it was asked for.
     pub async fn encode(&self, events: &[Arc<Event>]) -> Result<Vec<Vec<String>>, CallError> {
-        match self.0.ask(Work::Encode(events.to_vec())).await? {
-            Answer::Messages(messages) => Ok(messages),
-            _ => odd(&self.0),
+        let most = self.0.place.limits().receive_bytes;
+        let mut messages = Vec::with_capacity(events.len());
+        for portion in portions(events, events.len(), most) {
+            match self.0.ask(Work::Encode(portion.to_vec())).await? {
+                Answer::Messages(more) => messages.extend(more),
+                _ => return odd(&self.0),
+            }
         }
+        Ok(messages)
     }
 
     /// The dialect's heartbeat, where it has one.

@@ -5,6 +5,8 @@
 mod replace;
 mod run;
 
+pub(super) use run::portions;
+
 use super::bindings::host::types::State;
 use super::engine::Engine;
 use super::guest::{Fault, Guest, Start, Trouble};

@@ -158,13 +158,13 @@ impl Manifest {
         let mut kinds = BTreeMap::new();
         for (name, schema) in raw.kinds {
             let kind = kind("kinds", &name)?;
-            jsonschema::validator_for(&schema).map_err(|e| {
+            super::schema::check(&schema).map_err(|e| {
                 ManifestError(format!("kinds.{name:?} is not a valid JSON Schema: {e}"))
             })?;
             kinds.insert(kind, schema);
         }
         if let Some(schema) = &raw.config {
-            jsonschema::validator_for(schema)
+            super::schema::check(schema)
                 .map_err(|e| ManifestError(format!("config is not a valid JSON Schema: {e}")))?;
         }
         let mut requests = raw.requests;

@@ -4,6 +4,7 @@ use crate::event::InstanceName;
 use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Most labels of one series, besides the instance.
@@ -12,6 +13,10 @@ const MAX_LABELS: usize = 8;
 const MAX_NAME_BYTES: usize = 64;
 /// Longest value of a label, in bytes.
 const MAX_VALUE_BYTES: usize = 128;
+
+/// The sort of each name, of all instances: two sorts under one name would spoil the whole page for its reader. Bounded by
+/// the series of each instance.
+static SORTS: LazyLock<Mutex<HashMap<String, Sort>>> = LazyLock::new(Mutex::default);
 
 type Key = (Sort, String, Vec<(String, String)>);
 
@@ -84,18 +89,18 @@ impl Series {
         &self,
         sort: Sort,
         name: String,
-        labels: Vec<(String, String)>,
+        mut labels: Vec<(String, String)>,
         record: impl FnOnce(&Handle),
     ) {
+        // The same labels in another order are the same series.
+        labels.sort_unstable();
         let key = (sort, name, labels);
         let mut known = self.known.lock();
         if let Some(handle) = known.get(&key) {
             return record(handle);
         }
-        // A name has one sort: the exporter would otherwise write contradicting lines.
-        let clashes = known.keys().any(|(s, n, _)| *s != sort && *n == key.1);
         let full = known.len() >= self.most.load(Ordering::Relaxed);
-        if full || clashes || !well_formed(&key) {
+        if full || !well_formed(&key) || !is_of_sort(&key.1, sort) {
             self.refused.increment(1);
             return;
         }
@@ -117,6 +122,11 @@ impl Series {
     }
 }
 
+/// Whether a name has that sort, or none yet: then it has it from now on.
+fn is_of_sort(name: &str, sort: Sort) -> bool {
+    *SORTS.lock().entry(name.to_owned()).or_insert(sort) == sort
+}
+
 fn well_formed((_, name, labels): &Key) -> bool {
     let word = |text: &str| {
         text.len() <= MAX_NAME_BYTES
@@ -125,11 +135,18 @@ fn well_formed((_, name, labels): &Key) -> bool {
                 .bytes()
                 .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     };
+    // What the exporter adds to the names and labels of histograms.
+    let of_histogram = ["_sum", "_count", "_bucket"]
+        .iter()
+        .any(|s| name.ends_with(s));
+    let own = |label: &str| matches!(label, "instance" | "le" | "quantile");
     word(name)
+        && !of_histogram
         && labels.len() <= MAX_LABELS
+        && labels.windows(2).all(|two| two[0].0 != two[1].0)
         && labels
             .iter()
-            .all(|(k, v)| word(k) && k != "instance" && v.len() <= MAX_VALUE_BYTES)
+            .all(|(k, v)| word(k) && !own(k) && v.len() <= MAX_VALUE_BYTES)
 }
 
 #[cfg(test)]
@@ -158,5 +175,29 @@ mod tests {
         series.add("polls_total".to_owned(), 1, label("b"));
         series.add("polls_total".to_owned(), 1, label("c"));
         assert_eq!(series.known.lock().len(), 2, "no more than the limit");
+    }
+
+    #[test]
+    fn nothing_of_a_plugin_spoils_the_page() {
+        let series = Series::new(&InstanceName::parse("a").expect("a name"), 10);
+        let other = Series::new(&InstanceName::parse("b").expect("a name"), 10);
+        let labels = |labels: &[(&str, &str)]| -> Vec<(String, String)> {
+            let owned = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+            labels.iter().map(owned).collect()
+        };
+        let twice = labels(&[("room", "a"), ("room", "b")]);
+        series.add("spoils_total".to_owned(), 1, twice);
+        let reserved = labels(&[("quantile", "0.5")]);
+        series.observe("spoils_seconds".to_owned(), 1.0, reserved);
+        series.add("spoils_seconds_count".to_owned(), 1, Vec::new());
+        assert_eq!(series.known.lock().len(), 0);
+        let (ab, ba) = ([("a", "1"), ("b", "2")], [("b", "2"), ("a", "1")]);
+        series.add("spoils_total".to_owned(), 1, labels(&ab));
+        series.add("spoils_total".to_owned(), 1, labels(&ba));
+        assert_eq!(series.known.lock().len(), 1, "one series in either order");
+        other.set("spoils_total".to_owned(), 1.0, Vec::new());
+        assert_eq!(other.known.lock().len(), 0, "another's counter");
+        other.add("spoils_total".to_owned(), 1, Vec::new());
+        assert_eq!(other.known.lock().len(), 1, "of the same sort it may");
     }
 }

@@ -147,3 +147,29 @@ fn requests_take_values_from_the_configuration() {
         assert_eq!(expand(request, &config), expected, "{request}");
     }
 }
+
+#[test]
+fn what_it_can_do_without_is_not_asked_for_where_the_configuration_leaves_it_empty() {
+    let text = MANIFEST.replace(
+        "[config]",
+        "[requests.optional]\nconnect = [\"${config.url}\", \"${config.more.url}\"]\n[config]",
+    );
+    let manifest = Manifest::parse(&text).expect("a good manifest");
+    let wanted = |config: serde_json::Value| {
+        let serde_json::Value::Object(config) = config else {
+            panic!("no object")
+        };
+        expanded(&manifest, &config, |r| &r.connect)
+    };
+    assert_eq!(wanted(json!({})), [""; 0]);
+    assert_eq!(wanted(json!({ "url": "", "more": { "url": "" } })), [""; 0]);
+    assert_eq!(wanted(json!({ "url": ["", "ws://a"] })), ["ws://a"]);
+    let required = text.replace("[requests.optional]\n", "");
+    let manifest = Manifest::parse(&required).expect("a good manifest");
+    let config = serde_json::Map::from_iter([("url".to_owned(), json!(""))]);
+    assert_eq!(
+        expanded(&manifest, &config, |r| &r.connect),
+        [""],
+        "an error follows"
+    );
+}

@@ -331,3 +331,41 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Draft, InstanceName, Kind, Labels, Timestamp, Topic};
+
+    fn event(bytes: usize) -> Arc<Event> {
+        let data = format!("{:?}", "x".repeat(bytes));
+        Arc::new(Event {
+            seq: 1,
+            source: InstanceName::gateway(),
+            received_at: Timestamp::now(),
+            draft: Draft {
+                kind: Kind::parse("test.a").expect("a kind"),
+                topic: Topic::parse("a").expect("a topic"),
+                labels: Labels::default(),
+                data: serde_json::value::RawValue::from_string(data).expect("JSON"),
+                occurred_at: None,
+                retain: false,
+                audience: Vec::new(),
+            },
+            native: std::sync::OnceLock::new(),
+        })
+    }
+
+    #[test]
+    fn portions_are_bounded_in_number_and_bytes_and_leave_nothing_out() {
+        let sizes = |sizes: &[usize], most: usize, bytes: usize| -> Vec<usize> {
+            let events: Vec<_> = sizes.iter().map(|size| event(*size)).collect();
+            let portions = portions(&events, most, bytes);
+            portions.iter().map(|portion| portion.len()).collect()
+        };
+        assert_eq!(sizes(&[], 64, 1000), [0; 0]);
+        assert_eq!(sizes(&[10; 5], 2, 10_000), [2, 2, 1]);
+        assert_eq!(sizes(&[10_000; 3], 64, 1000), [1, 1, 1], "each alone");
+        assert_eq!(sizes(&[100, 100, 900, 100], 64, 1000), [2, 1, 1]);
+    }
+}

@@ -283,10 +283,7 @@ async fn files_have_a_limit() {
         scene.files.watch(&scene.path(name)).expect("watched");
     }
     let refused = scene.files.watch(&scene.path("data-4.txt"));
-    assert_eq!(
-        refused,
-        Err(FileError::Other("limit reached: 3 files".to_owned()))
-    );
+    assert_eq!(refused, Err(FileError::Limit(3)));
     assert!(matches!(
         scene.files.watch("/etc/passwd"),
         Err(FileError::NotGranted(_))
