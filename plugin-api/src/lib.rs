@@ -15,6 +15,7 @@ mod logging;
 mod message;
 pub mod metrics;
 pub mod net;
+mod net_error;
 mod plugin;
 mod raw;
 pub mod replies;
@@ -24,6 +25,7 @@ pub mod store;
 pub mod system;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod time;
 pub mod timers;
 #[doc(hidden)]
 pub mod wit;
@@ -39,6 +41,7 @@ pub use log;
 pub use logging::log_with;
 pub use plugin::Plugin;
 pub use start::{Reason, Start, State};
+pub use time::rfc3339;
 
 pub use wit::dialect::exports::hearthgate::plugin::dialect::{
     Action, Condition, Filter, GatewayStats, Opened as DialectClient,

@@ -10,6 +10,14 @@ use std::time::{Duration, Instant};
 /// How long a link must have been up for its next loss to count as the first.
 const SETTLED: Duration = Duration::from_secs(60);
 
+/// Begins the tag of every link's timer, so that it is not taken for one of the plugin's own.
+const TAG_PREFIX: &str = "hearthgate.link:";
+
+/// Whether the timer of that tag is a link's.
+pub(crate) fn is_of_link(tag: &str) -> bool {
+    tag.starts_with(TAG_PREFIX)
+}
+
 /// A WebSocket that is opened, and opened again whenever it is lost: after 1 s, doubling to 60 s, with jitter.
 /// It never gives up; where giving up is right (a credential was refused), return a
 /// [`Failure`](crate::Failure) instead of waiting.
@@ -46,7 +54,7 @@ enum LinkState {
         since: Instant,
     },
     Waiting(TimerId),
-    /// Not even a timer could be set: the next input of any kind tries again.
+    /// Not even a timer could be set: the next input that it is shown tries again.
     Stuck,
 }
 
@@ -71,7 +79,7 @@ impl Link {
     /// reload costs no reconnection: [`is_up`](Self::is_up) is true at once then, and no `Up` follows. A
     /// reconfigured plugin opens a new one, as its login may have changed.
     pub fn start(start: &mut Start, target: WebSocketTarget) -> Self {
-        let tag = format!("link:{}", target.url);
+        let tag = format!("{TAG_PREFIX}{}", target.url);
         // A timer that waited for the next try is of no use to an instance that tries at once; it is not
         // adopted, so the host cancels it.
         let kept = match start.reason {

@@ -9,8 +9,9 @@ use crate::{ConnectionId, RequestId, millis};
 use serde::Serialize;
 use std::time::Duration;
 
+pub use crate::net_error::NetError;
 pub use crate::wit::host::net::{
-    Certificate, CloseInfo, HeaderValue, HttpResponse, NetError, Opened, TlsMode, WsMessage,
+    Certificate, CloseInfo, HeaderValue, HttpResponse, Opened, TlsMode, WsMessage,
 };
 
 /// A WebSocket of this plugin: its id, with what can be done with it.

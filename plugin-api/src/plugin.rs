@@ -1,5 +1,6 @@
 //! The one trait that a plugin implements.
 
+use crate::link::is_of_link;
 use crate::*;
 
 /// A plugin. Only [`init`](Plugin::init) has no default; implement the methods of the roles that
@@ -46,47 +47,47 @@ pub trait Plugin: Sized + 'static {
     /// The last call. Sockets and timers are closed by the host, whatever happens here. Must not block.
     fn stop(&mut self) {}
 
-    /// `source`: all inputs of a batch, in their order. The default hands each to [`on_input`](Plugin::on_input).
+    /// `source`: all inputs of a batch, in their order. The default hands each to the method of its sort: a timer
+    /// to [`on_timer`](Plugin::on_timer), the lines of a followed file to [`on_lines`](Plugin::on_lines), and
+    /// everything else to [`on_input`](Plugin::on_input).
     ///
     /// # Errors
     /// The plugin can't go on.
     fn on_inputs(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
-        inputs
-            .into_iter()
-            .try_for_each(|input| self.on_input(input))
+        inputs.into_iter().try_for_each(|input| match input {
+            // A link's own timer is for the link, which the plugin asks in `on_input`.
+            Input::Timer((id, tag)) if !is_of_link(&tag) => self.on_timer(id, &tag),
+            Input::FileLines(lines) => self.on_lines(lines),
+            other => self.on_input(other),
+        })
     }
 
-    /// `source`: one input. Called as often as things happen; may block, and then later inputs wait. The
-    /// default hands a timer to [`on_timer`](Plugin::on_timer) and the lines of a followed file to
-    /// [`on_lines`](Plugin::on_lines), and drops the rest.
+    /// `source`: one input that has no method of its own: what sockets, [`Link`](crate::Link)s and HTTP requests
+    /// bring, and changed files. May block, and then later inputs wait. The default drops it.
     ///
     /// # Errors
     /// The plugin can't go on.
     fn on_input(&mut self, input: Input) -> Result<(), Failure> {
-        match input {
-            Input::Timer((id, tag)) => self.on_timer(id, &tag),
-            Input::FileLines(lines) => self.on_lines(lines),
-            _ => Ok(()),
-        }
+        let _ = input;
+        Ok(())
     }
 
     /// `source`: a timer ran out. Called as often as the timers tick; ticks that come while the plugin is busy
-    /// become one.
+    /// become one. The default hands it to [`on_input`](Plugin::on_input).
     ///
     /// # Errors
     /// The plugin can't go on.
     fn on_timer(&mut self, id: TimerId, tag: &str) -> Result<(), Failure> {
-        let _ = (id, tag);
-        Ok(())
+        self.on_input(Input::Timer((id, tag.to_owned())))
     }
 
-    /// `source`: lines that were appended to a followed file.
+    /// `source`: lines that were appended to a followed file. The default hands them to
+    /// [`on_input`](Plugin::on_input).
     ///
     /// # Errors
     /// The plugin can't go on.
     fn on_lines(&mut self, lines: Lines) -> Result<(), Failure> {
-        let _ = lines;
-        Ok(())
+        self.on_input(Input::FileLines(lines))
     }
 
     /// `subscriber`: events that others published and the manifest's `subscribe` asks for. In batches, in the

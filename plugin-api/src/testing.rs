@@ -8,7 +8,8 @@
 //! assert_eq!(testing::published()[0].topic, "acme/tick");
 //! ```
 
-use crate::wit::host::net::{HttpRequest, HttpResponse, NetError};
+use crate::net::NetError;
+use crate::wit::host::net::{HttpRequest, HttpResponse};
 use crate::wit::host::types::Event;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,6 +20,12 @@ pub(crate) mod fake;
 /// `websocket.send 1 [Text("hello")]`.
 pub fn calls() -> Vec<String> {
     HOST.with_borrow_mut(|host| std::mem::take(&mut host.calls))
+}
+
+/// The id that the last such call got: of a timer, a socket, or a request whose answer the test then gives as an input.
+#[must_use]
+pub fn last_id() -> u64 {
+    HOST.with_borrow(|host| fake::id(host.last_id))
 }
 
 /// What was published since the last time this was asked.

@@ -10,6 +10,7 @@ pub mod imports {
         pub_export_macro: true,
         generate_unused_types: true,
         additional_derives: [PartialEq],
+        with: { "hearthgate:plugin/net@0.1.0/net-error": crate::net::NetError },
     });
 }
 
@@ -27,6 +28,7 @@ macro_rules! role {
                 export_macro_name: $export,
                 additional_derives: [PartialEq],
                 with: {
+                    "hearthgate:plugin/net@0.1.0/net-error": crate::net::NetError,
                     "hearthgate:plugin/types@0.1.0": crate::wit::host::types,
                     "hearthgate:plugin/net@0.1.0": crate::wit::host::net,
                     "hearthgate:plugin/bus@0.1.0": crate::wit::host::bus,

@@ -6,12 +6,17 @@ fn host<R>(run: impl FnOnce(&mut Host) -> R) -> R {
     HOST.with_borrow_mut(run)
 }
 
-/// Notes a call, and gives an id that no earlier one had; far from those that tests choose.
+/// The id of the call of that number: far from those that tests choose.
+pub(super) fn id(number: u64) -> u64 {
+    1000 + number
+}
+
+/// Notes a call, and gives an id that no earlier one had.
 fn note(call: String) -> u64 {
     host(|host| {
         host.calls.push(call);
         host.last_id += 1;
-        1000 + host.last_id
+        id(host.last_id)
     })
 }
 
@@ -106,7 +111,8 @@ pub mod secrets {
 }
 
 pub mod websocket {
-    use crate::wit::host::net::{CloseInfo, HeaderValue, NetError, WsMessage};
+    use crate::net::NetError;
+    use crate::wit::host::net::{CloseInfo, HeaderValue, WsMessage};
 
     pub fn open(
         url: &str,
@@ -130,7 +136,8 @@ pub mod websocket {
 }
 
 pub mod tcp {
-    use crate::wit::host::net::{NetError, TlsMode};
+    use crate::net::NetError;
+    use crate::wit::host::net::TlsMode;
 
     pub fn connect(host: &str, port: u16, tls: TlsMode) -> Result<u64, NetError> {
         match super::host(|host| host.net_error.clone()) {
@@ -153,7 +160,8 @@ pub mod tcp {
 }
 
 pub mod http {
-    use crate::wit::host::net::{HttpRequest, HttpResponse, NetError};
+    use crate::net::NetError;
+    use crate::wit::host::net::{HttpRequest, HttpResponse};
 
     pub fn start(request: &HttpRequest) -> Result<u64, NetError> {
         match super::host(|host| host.net_error.clone()) {
