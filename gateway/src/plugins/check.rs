@@ -7,7 +7,7 @@ use super::configuration;
 use super::interfaces::Role;
 use super::manifest::{Manifest, nearest};
 use super::package::{LoadError, Package};
-use crate::config::{Config, Instance};
+use crate::config::{Config, DialectName, Instance, Listener, Mount, Route};
 use crate::event::InstanceName;
 use std::path::Path;
 
@@ -79,7 +79,11 @@ fn check_file(config: &Config, instance: &Instance) -> Vec<Problem> {
     let directory = &config.plugins.directory;
     let path = file_of(directory, &instance.plugin);
     match Package::read(&path, config.plugins.max_file_bytes) {
-        Ok(package) => check_instance(&package, instance),
+        Ok(package) => {
+            let mut problems = check_instance(&package, instance);
+            problems.extend(check_mounts(&package, instance, &config.listeners));
+            problems
+        }
         Err(error) => {
             let message = match error {
                 LoadError::Missing(_) => missing(directory, &instance.plugin),
@@ -93,6 +97,30 @@ fn check_file(config: &Config, instance: &Instance) -> Vec<Problem> {
             }]
         }
     }
+}
+
+/// Paths that lead to the instance although it has no such role: every client would be turned away there.
+fn check_mounts(package: &Package, instance: &Instance, listeners: &[Listener]) -> Vec<Problem> {
+    let lacking = |route: &Route| {
+        let (needed, name) = match &route.mount {
+            Mount::Plugin(name) => (Role::Routes, name),
+            Mount::Dialect(DialectName::Plugin(name)) => (Role::Dialect, name),
+            Mount::Dialect(DialectName::Native) => return None,
+        };
+        let lacks = *name == instance.name && !package.roles.contains(&needed);
+        lacks.then(|| Problem {
+            instance: instance.name.clone(),
+            key: "plugin".to_owned(),
+            message: format!(
+                "a listener's route {:?} leads here, but the plugin does not have the role {:?}",
+                route.path,
+                needed.name()
+            ),
+            severity: Severity::Warning,
+        })
+    };
+    let routes = listeners.iter().flat_map(|l| &l.routes);
+    routes.filter_map(lacking).collect()
 }
 
 /// Where the file of a plugin is.

@@ -20,7 +20,25 @@ pub struct Lines {
     limiter: Mutex<std::sync::Arc<DefaultDirectRateLimiter>>,
     dropped: AtomicU64,
     dropped_total: metrics::Counter,
-    partial: Mutex<Vec<u8>>,
+    partial: [Mutex<Vec<u8>>; 2],
+}
+
+/// Where a guest printed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output: what the author wanted to see while trying something.
+    Out,
+    /// Standard error: where Python and JavaScript say what they fail at, and Rust that its memory is used up.
+    Err,
+}
+
+impl Stream {
+    fn level(self) -> Level {
+        match self {
+            Self::Out => Level::DEBUG,
+            Self::Err => Level::WARN,
+        }
+    }
 }
 
 impl Lines {
@@ -32,7 +50,7 @@ impl Lines {
             limiter: Mutex::new(limiter(per_second)),
             dropped: AtomicU64::new(0),
             dropped_total: metrics::counter!("hearthgate_guest_log_lines_dropped_total", "instance" => instance.to_string()),
-            partial: Mutex::new(Vec::new()),
+            partial: Default::default(),
         }
     }
 
@@ -79,11 +97,11 @@ impl Lines {
         }
     }
 
-    /// Takes what a guest printed; whole lines are logged at debug.
-    pub fn printed(&self, bytes: &[u8]) {
+    /// Takes what a guest printed; whole lines are logged: output at debug, errors as warnings.
+    pub fn printed(&self, stream: Stream, bytes: &[u8]) {
         let mut lines = Vec::new();
         {
-            let mut partial = self.partial.lock();
+            let mut partial = self.partial[stream as usize].lock();
             for piece in bytes.split_inclusive(|b| *b == b'\n') {
                 let room = MAX_PARTIAL_BYTES.saturating_sub(partial.len());
                 partial.extend_from_slice(&piece[..piece.len().min(room)]);
@@ -96,7 +114,7 @@ impl Lines {
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end();
             if !text.is_empty() {
-                self.write(Level::DEBUG, text, &[]);
+                self.write(stream.level(), text, &[]);
             }
         }
     }
@@ -172,8 +190,9 @@ mod tests {
     fn a_printed_line_without_end_is_bounded() {
         let lines = Lines::new(&InstanceName::parse("a").expect("a name"), 10);
         for _ in 0..100 {
-            lines.printed(&[b'x'; 1000]);
+            lines.printed(Stream::Err, &[b'x'; 1000]);
         }
-        assert!(lines.partial.lock().len() <= MAX_PARTIAL_BYTES);
+        assert!(lines.partial[Stream::Err as usize].lock().len() <= MAX_PARTIAL_BYTES);
+        assert!(lines.partial[Stream::Out as usize].lock().is_empty());
     }
 }

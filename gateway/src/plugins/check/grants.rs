@@ -56,7 +56,7 @@ fn topics(
     for request in sort(&manifest.required) {
         if !granted.iter().any(|g| overlaps(g, request)) {
             let message = format!(
-                "the plugin needs {:?}, and no grant covers any of it: add it",
+                "the plugin needs {0:?}, and no grant covers any of it: write {name} = [{0:?}]",
                 request.as_str()
             );
             found.error(&key, message);
@@ -70,8 +70,9 @@ fn topics(
         if !requested.iter().any(|r| r.covers(grant)) {
             let message = if requested.iter().any(|r| overlaps(r, grant)) {
                 format!(
-                    "{:?} is wider than what the plugin asks for; only that is granted",
-                    grant.as_str()
+                    "{:?} is wider than what the plugin asks for ({}); only that is granted",
+                    grant.as_str(),
+                    listed(&requested)
                 )
             } else {
                 format!("the plugin does not ask for {:?}", grant.as_str())
@@ -79,6 +80,14 @@ fn topics(
             found.warning(&format!("{key}.{i}"), message);
         }
     }
+}
+
+fn listed(filters: &[&TopicFilter]) -> String {
+    let texts: Vec<String> = filters
+        .iter()
+        .map(|f| format!("{:?}", f.as_str()))
+        .collect();
+    texts.join(", ")
 }
 
 fn connect(
@@ -104,7 +113,7 @@ fn connect(
             Ok(wanted) if grants.iter().any(|g| g.overlaps(&wanted)) => {}
             Ok(_) => {
                 let message = format!(
-                    "the plugin needs to connect to {request:?}, and no grant covers it: add it"
+                    "the plugin needs to connect to {request:?}, and no grant covers it: write connect = [{request:?}]"
                 );
                 found.error("grants.connect", message);
             }

@@ -85,7 +85,7 @@ fn what_is_needed_must_be_granted() {
     one(
         |i| i.grants.publish.clear(),
         "grants.publish",
-        "the plugin needs \"entity/#\", and no grant covers any of it: add it",
+        "the plugin needs \"entity/#\", and no grant covers any of it: write publish = [\"entity/#\"]",
         Error,
     );
     one(
@@ -118,7 +118,7 @@ fn what_nobody_asked_for_is_told() {
                 .push(TopicFilter::parse("#").expect("a filter"))
         },
         "grants.publish.1",
-        "\"#\" is wider than what the plugin asks for; only that is granted",
+        "\"#\" is wider than what the plugin asks for (\"entity/#\"); only that is granted",
         Warning,
     );
     one(
@@ -172,4 +172,27 @@ fn what_it_can_do_without_is_not_asked_for_where_the_configuration_leaves_it_emp
         [""],
         "an error follows"
     );
+}
+
+#[test]
+fn a_route_to_a_plugin_without_that_role_is_told() {
+    let toml = r#"
+        [[listener]]
+        address = "127.0.0.1:0"
+        routes = [{ path = "/home", plugin = "home" }, { path = "/ws", dialect = "native" }]
+        [sources.home]
+        plugin = "bridge"
+    "#;
+    let listeners = Config::parse(toml).expect("a configuration").listeners;
+    let mut package = package();
+    let problems = check_mounts(&package, &instance(), &listeners);
+    let messages: Vec<_> = problems.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            r#"a listener's route "/home" leads here, but the plugin does not have the role "routes""#
+        ]
+    );
+    package.roles.insert(Role::Routes);
+    assert_eq!(check_mounts(&package, &instance(), &listeners), []);
 }

@@ -2,7 +2,7 @@
 //! no file, no argument, no environment, no socket; what is printed becomes log lines; clocks can be read but not waited for.
 
 use crate::plugins::context::Context;
-use crate::plugins::lines::Lines;
+use crate::plugins::lines::{Lines, Stream};
 use crate::plugins::words::Words;
 use std::io;
 use std::pin::Pin;
@@ -95,9 +95,12 @@ impl AsyncWrite for Printer {
         _: &mut TaskContext<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.printed(bytes);
-        if let Some(words) = &self.1 {
-            words.add(bytes);
+        match &self.1 {
+            Some(words) => {
+                self.0.printed(Stream::Err, bytes);
+                words.add(bytes);
+            }
+            None => self.0.printed(Stream::Out, bytes),
         }
         Poll::Ready(Ok(bytes.len()))
     }
