@@ -73,7 +73,7 @@ pub enum LoadError {
         limit: u64,
     },
     /// It is not WebAssembly, or is cut off.
-    #[error("not a valid WebAssembly component, or not copied whole: {0}")]
+    #[error("not a valid WebAssembly component: {0}")]
     Malformed(String),
     /// It is a core module, not a component.
     #[error("a core WebAssembly module, not a component: build it for the target wasm32-wasip2")]
@@ -202,10 +202,6 @@ impl Surface {
             let message = e.message().lines().next().unwrap_or_default();
             LoadError::Malformed(format!("{message} (at offset {:#x})", e.offset()))
         };
-        if !bytes.starts_with(b"\0asm") {
-            let text = "it does not begin as a .wasm file does".to_owned();
-            return Err(LoadError::Malformed(text));
-        }
         if Parser::is_core_wasm(bytes) {
             return Err(LoadError::CoreModule);
         }
