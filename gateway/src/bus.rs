@@ -111,7 +111,8 @@ impl Bus {
     /// The retained events that a filter asks for, in the order of their numbers.
     #[must_use]
     pub fn retained(&self, filter: &Filter) -> Vec<Arc<Event>> {
-        self.0.core.lock().retained.matching(filter)
+        let candidates = self.0.core.lock().retained.candidates(filter);
+        candidates.matching(filter)
     }
 
     /// For a shard that opens a subscription: the retained state and the number up to which it stands, taken at one moment.
@@ -119,10 +120,13 @@ impl Bus {
     pub fn snapshot(&self, filter: Filter) -> Opening {
         let bus = self.clone();
         Box::new(move |_| {
-            let core = bus.0.core.lock();
+            let (candidates, after) = {
+                let core = bus.0.core.lock();
+                (core.retained.candidates(&filter), core.seq)
+            };
             Opened {
-                retained: core.retained.matching(&filter),
-                after: core.seq,
+                retained: candidates.matching(&filter),
+                after,
             }
         })
     }

@@ -222,3 +222,26 @@ async fn send_tells_how_many_it_reached() {
     let draft = draft("acme.blink", "acme/1", &json!(1), false);
     assert_eq!(bus().send(&source(), draft).await, Ok(0));
 }
+
+#[tokio::test]
+async fn filters_that_overlap_give_each_retained_event_once() {
+    let bus = bus();
+    for topic in ["a", "a/b", "a/b/c", "ab", "b/a", "b/b"] {
+        let draft = draft("acme.blink", topic, &json!(1), true);
+        bus.publish(&source(), vec![draft]).await.expect("valid");
+    }
+    let found = |topics: &[&str]| -> Vec<String> {
+        let parse = |t: &&str| TopicFilter::parse(t).expect("a filter");
+        let filter = Filter {
+            topics: topics.iter().map(parse).collect(),
+            ..Filter::default()
+        };
+        let events = bus.retained(&filter);
+        let topic = |e: &Arc<Event>| e.draft.topic.as_str().to_owned();
+        events.iter().map(topic).collect()
+    };
+    assert_eq!(found(&["a/#", "a/b/#", "a/+/c"]), ["a", "a/b", "a/b/c"]);
+    assert_eq!(found(&["b/b", "a/b", "ab", "a"]), ["a", "a/b", "ab", "b/b"]);
+    let all: Vec<_> = std::iter::repeat_n("+/b", 64).chain(["b/#"]).collect();
+    assert_eq!(found(&all), ["a/b", "b/a", "b/b"]);
+}

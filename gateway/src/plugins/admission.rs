@@ -10,6 +10,7 @@ use crate::event::{Audience, Draft, InstanceName, Invalid, Kind, Labels, Timesta
 use arc_swap::ArcSwap;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, InsufficientCapacity, Quota, RateLimiter};
+use hearthgate_events::Retention;
 use metrics::{Counter, counter};
 use serde_json::value::RawValue;
 use std::num::NonZeroU32;
@@ -125,10 +126,22 @@ impl Admission {
             }
             let draft = draft(event).map_err(|e| refuse(Refusal::Invalid((index, e.0))))?;
             permissions.publish(&draft).map_err(Refused::Denied)?;
+            if let Some(cleared) = self.cleared(&draft) {
+                permissions.publish_on(&cleared).map_err(Refused::Denied)?;
+            }
             drafts.push(draft);
         }
         self.take_turn(&rule, drafts.len())?;
         Ok(drafts)
+    }
+
+    /// The topic besides its own whose state the event would end: that takes the same right as to write it.
+    fn cleared(&self, draft: &Draft) -> Option<Topic> {
+        let Some(Retention::ClearSibling(level)) = self.bus.schemas().retention(&draft.kind) else {
+            return None;
+        };
+        let (parent, _) = draft.topic.as_str().rsplit_once('/')?;
+        Topic::parse(&format!("{parent}/{level}")).ok()
     }
 
     fn take_turn(&self, rule: &Rule, count: usize) -> Result<(), Refused> {
@@ -192,5 +205,104 @@ fn refusal(error: PublishError) -> Refusal {
         }
         PublishError::Busy { retry_after } => Refusal::Throttled(millis(retry_after)),
         PublishError::Closed => Refusal::Throttled(1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Grants, Instance, Role};
+    use crate::event::TopicFilter;
+    use crate::plugins::manifest::Manifest;
+    use crate::shard::Shards;
+    use std::collections::BTreeMap;
+
+    const MANIFEST: &str = r##"
+        [plugin]
+        id = "a"
+        version = "0.1.0"
+        api = "0.1"
+        [publishes]
+        kinds = ["entity.removed", "acme.blink", "gateway_like.kind"]
+        [requests]
+        publish = ["#"]
+    "##;
+
+    fn scene(granted: &[&str]) -> (Admission, Permissions, Bus) {
+        let filter = |text: &&str| TopicFilter::parse(text).expect("a filter");
+        let instance = Instance {
+            name: InstanceName::parse("a").expect("a name"),
+            role: Role::Source,
+            plugin: "a".to_owned(),
+            enabled: true,
+            config: serde_json::Map::new(),
+            secrets: BTreeMap::new(),
+            grants: Grants {
+                publish: granted.iter().map(filter).collect(),
+                ..Grants::default()
+            },
+            limits: Limits::default(),
+        };
+        let manifest = Manifest::parse(MANIFEST).expect("a good manifest");
+        let bus = Bus::new(Shards::start(&config::Connections::default()));
+        let admission = Admission::new(&instance.name, &instance.limits, bus.clone());
+        (admission, Permissions::new(&manifest, &instance), bus)
+    }
+
+    fn event(kind: &str, topic: &str, data: &str) -> wit::Event {
+        wit::Event {
+            kind: kind.to_owned(),
+            topic: topic.to_owned(),
+            labels: Vec::new(),
+            data: data.to_owned(),
+            occurred_at: None,
+            retain: false,
+            audience: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_that_ends_another_topics_state_needs_the_right_to_that_topic() {
+        let removed = || {
+            vec![event(
+                "entity.removed",
+                "entity/light.a/registry",
+                r#"{"entity_id":"light.a"}"#,
+            )]
+        };
+        let (admission, permissions, _bus) = scene(&["entity/+/registry"]);
+        let denied = admission.publish(&permissions, removed()).await;
+        let Err(Refused::Denied(denied)) = denied else {
+            panic!("{denied:?}")
+        };
+        assert!(
+            denied.reason.contains("entity/light.a/state"),
+            "{}",
+            denied.reason
+        );
+        let (admission, permissions, _bus) = scene(&["entity/light.a/#"]);
+        let sent = admission.publish(&permissions, removed()).await;
+        assert!(sent.is_ok(), "{sent:?}");
+    }
+
+    #[tokio::test]
+    async fn the_gateways_own_topics_can_not_be_written_whatever_is_granted() {
+        let (admission, permissions, bus) = scene(&["#"]);
+        for topic in ["gateway/plugin/b/state", "gateway"] {
+            let events = vec![
+                event("acme.blink", "a/b", "1"),
+                event("acme.blink", topic, "1"),
+            ];
+            let refused = admission.publish(&permissions, events).await;
+            let Err(Refused::Refusal(Refusal::Invalid((1, reason)))) = refused else {
+                panic!("{topic}: {refused:?}")
+            };
+            assert!(reason.contains("gateway's own"), "{reason}");
+        }
+        assert_eq!(
+            bus.position().seq,
+            0,
+            "nothing of either batch was accepted"
+        );
     }
 }

@@ -119,7 +119,11 @@ impl Permissions {
         })
     }
 
-    fn publish_on(&self, topic: &Topic) -> Result<(), Denied> {
+    /// Whether it may publish anything on this topic.
+    ///
+    /// # Errors
+    /// Names the missing grant, or what the manifest lacks.
+    pub fn publish_on(&self, topic: &Topic) -> Result<(), Denied> {
         let deny = |reason: String| Denied {
             capability: Capability::Publish,
             reason,

@@ -320,3 +320,7 @@ async fn measure(host: Weak<Inner>) {
         host.slots.read().values().for_each(|s| s.measure());
     }
 }
+
+#[cfg(test)]
+#[path = "host/host_tests.rs"]
+mod tests;

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// Version of the plugin contract that this gateway speaks: that of the WIT package.
 pub const API_VERSION: &str = "0.1.0";
 
+/// Longest manifest, in bytes: the gateway compiles every schema in it.
+pub const LONGEST_BYTES: usize = 256 * 1024;
+
 /// Name of the custom section that holds the manifest.
 pub const SECTION: &str = "hearthgate:manifest";
 
@@ -144,6 +147,10 @@ impl Manifest {
     /// # Errors
     /// One sentence with the key that is wrong, and the nearest right one.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        if text.len() > LONGEST_BYTES {
+            let message = format!("the manifest has more than {LONGEST_BYTES} bytes");
+            return Err(ManifestError(message));
+        }
         let table: toml::Table = toml::from_str(text)
             .map_err(|e| ManifestError(format!("the manifest is not TOML: {}", e.message())))?;
         check_keys(&table)?;

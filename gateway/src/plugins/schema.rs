@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// Most schemas that one schema becomes with its references written out.
 const MOST_NODES: usize = 20_000;
+/// Most memory of one compiled pattern, in bytes.
+pub const MOST_PATTERN_BYTES: usize = 64 * 1024;
 /// Keywords that lead to other places than `#/…`.
 const FOREIGN: [&str; 5] = [
     "$id",
@@ -39,7 +41,7 @@ pub fn check(schema: &Value) -> Result<(), String> {
 /// Why it is none.
 pub fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
-        .with_pattern_options(PatternOptions::regex())
+        .with_pattern_options(PatternOptions::regex().size_limit(MOST_PATTERN_BYTES))
         .build(schema)
         .map_err(|error| error.to_string())
 }
@@ -54,18 +56,15 @@ struct Sizer<'a> {
 
 impl<'a> Sizer<'a> {
     fn visit(&mut self, schema: &'a Value) -> Result<(), String> {
-        self.nodes += 1;
-        if self.nodes > MOST_NODES {
-            return Err(format!(
-                "with its references written out it has more than {MOST_NODES} parts"
-            ));
-        }
+        self.count(1)?;
         match schema {
             Value::Object(members) => {
                 for (key, value) in members {
                     match (key.as_str(), value) {
                         ("$defs" | "definitions", _) => {}
-                        ("const" | "enum" | "examples" | "default", _) => {}
+                        // Data: a default is filled in wherever its schema stands, so its size counts each time.
+                        ("const" | "enum" | "default", data) => self.count(length(data) / 64)?,
+                        ("examples", _) => {}
                         // Here the keys are names, whatever they are.
                         (
                             "properties" | "patternProperties" | "dependentSchemas",
@@ -87,6 +86,16 @@ impl<'a> Sizer<'a> {
         Ok(())
     }
 
+    fn count(&mut self, nodes: usize) -> Result<(), String> {
+        self.nodes += nodes;
+        if self.nodes > MOST_NODES {
+            return Err(format!(
+                "with its references written out it has more than {MOST_NODES} parts"
+            ));
+        }
+        Ok(())
+    }
+
     fn follow(&mut self, target: &'a str) -> Result<(), String> {
         if self.open.contains(&target) {
             return Err(format!("{target:?} refers to itself"));
@@ -102,6 +111,16 @@ impl<'a> Sizer<'a> {
         self.visit(found)?;
         self.open.pop();
         Ok(())
+    }
+}
+
+/// The length of some data as text, more or less.
+fn length(data: &Value) -> usize {
+    match data {
+        Value::Object(members) => members.iter().map(|(k, v)| k.len() + length(v) + 6).sum(),
+        Value::Array(items) => items.iter().map(|item| length(item) + 1).sum(),
+        Value::String(text) => text.len() + 2,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
     }
 }
 
@@ -141,6 +160,11 @@ mod tests {
             "$dynamicRef is not supported",
         );
         refused(&json!({ "pattern": "(a)\\1" }), "");
+        refused(&json!({ "pattern": "((a{100}){100}){100}" }), "");
+        let default = json!({ "default": "x".repeat(100_000) });
+        let uses: Vec<_> = (0..100).map(|_| json!({ "$ref": "#/$defs/a" })).collect();
+        let bomb = json!({ "allOf": uses, "$defs": { "a": default } });
+        refused(&bomb, "more than 20000 parts");
         refused(&json!({ "type": 3 }), "");
     }
 

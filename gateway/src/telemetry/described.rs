@@ -192,6 +192,10 @@ pub const DESCRIBED: &[Described] = &[
         "Inputs and calls that wait for an instance.",
     ),
     counter(
+        "hearthgate_guest_over_limit_total",
+        "Calls that an instance was refused because it had reached a limit: sockets, timers, files, store.",
+    ),
+    counter(
         "hearthgate_guest_published_total",
         "Events that an instance published.",
     ),

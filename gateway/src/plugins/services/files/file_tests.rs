@@ -314,3 +314,82 @@ fn patterns_are_checked_and_compared() {
         assert_eq!(pattern(b).overlaps(&pattern(a)), overlaps, "{b} {a}");
     }
 }
+
+/// The paths of the lines that wait, after everything that runs had its turn.
+async fn lines_of(scene: &mut Scene, count: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        match scene.inputs.recv().await {
+            Some(Input::FileLines(_, lines, _)) => all.extend(lines),
+            other => panic!("{other:?}"),
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn behind_a_closed_gate_nothing_arrives() {
+    for _ in 0..50 {
+        let scene = Scene::new();
+        fs::write(&scene.log, "a\nb\n").expect("written");
+        scene.follow(StartAt::Beginning);
+        tokio::task::yield_now().await;
+        scene.files.close();
+        let waiting = scene.inputs.len();
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(scene.inputs.len(), waiting);
+    }
+}
+
+#[tokio::test]
+async fn a_new_guests_files_begin_when_it_runs_and_the_others_end() {
+    let mut scene = Scene::new();
+    let [one, two] = ["data-1.txt", "data-2.txt"].map(|name| scene.path(name));
+    fs::write(&one, "1\n").expect("written");
+    fs::write(&two, "2\n").expect("written");
+    scene
+        .files
+        .follow(&one, StartAt::Beginning)
+        .expect("followed");
+    assert_eq!(lines_of(&mut scene, 1).await, ["1"]);
+
+    // One that fails changes nothing for the one that runs.
+    scene.files.prepare();
+    scene
+        .files
+        .follow(&one, StartAt::Beginning)
+        .expect("followed");
+    scene
+        .files
+        .follow(&two, StartAt::Beginning)
+        .expect("followed");
+    scene.files.discard();
+    append(Path::new(&one), "1b\n");
+    assert_eq!(
+        lines_of(&mut scene, 1).await,
+        ["1b"],
+        "on from where it was"
+    );
+
+    // One that runs gets what it asked for, and nothing else.
+    scene.files.prepare();
+    scene
+        .files
+        .follow(&two, StartAt::Beginning)
+        .expect("followed");
+    scene.files.commit();
+    assert_eq!(lines_of(&mut scene, 1).await, ["2"]);
+    append(Path::new(&one), "1c\n");
+    append(Path::new(&two), "2b\n");
+    assert_eq!(lines_of(&mut scene, 1).await, ["2b"], "the first one ended");
+
+    // And what it takes over by a cursor goes on without a break.
+    scene.files.prepare();
+    let cursor = StartAt::Cursor("any".to_owned());
+    scene.files.follow(&two, cursor).expect("followed");
+    scene.files.commit();
+    append(Path::new(&two), "2c\n");
+    assert_eq!(lines_of(&mut scene, 1).await, ["2c"]);
+}
