@@ -198,3 +198,31 @@ async fn a_secret_reaches_the_peer_and_nobody_else() {
     }
     assert!(!gateway.journal.text().contains(CANARY), "the log");
 }
+
+#[tokio::test]
+async fn a_listener_that_a_reload_adds_is_the_gateway_too() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let later = free.local_addr().expect("an address");
+    drop(free);
+    let granted = vec![format!("http://{later}")];
+    let gateway = start(&granted, &granted).await;
+    let mut client = gateway.client().await;
+    let fetch = json!({"call": "http.fetch", "url": format!("http://{later}/")});
+    let is_own = |answer: &Value| answer["error"].to_string().contains("the gateway itself");
+    let nobody = perform(&mut client, fetch.clone()).await;
+    assert!(
+        nobody["error"].is_string() && !is_own(&nobody),
+        "nobody listens there yet: {nobody}"
+    );
+    gateway.configure(|text| {
+        format!("[[listener]]\naddress = \"{later}\"\nroutes = [{{ path = \"/ws\", dialect = \"native\" }}]\n{text}")
+    });
+    let report = gateway
+        .admin()
+        .post("/api/v1/config/reload", &Value::Null)
+        .await;
+    assert_eq!(report.status, 200, "{report:?}");
+    Client::connect(later, "/ws").await;
+    let denied = perform(&mut client, fetch).await;
+    assert!(is_own(&denied), "{denied}");
+}
