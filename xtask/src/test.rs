@@ -13,7 +13,8 @@ pub fn test(workspace: &Workspace, real: bool, filter: Option<&str>) -> Result<(
         let no_match = if filter.is_some() { "pass" } else { "fail" };
         execute(
             workspace
-                .cargo(&["nextest", "run", "--workspace", "--no-tests", no_match])
+                .cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
+                .args(["--no-tests", no_match])
                 .args(filter),
         )?;
     } else {
