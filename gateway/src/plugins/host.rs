@@ -322,5 +322,4 @@ async fn measure(host: Weak<Inner>) {
 }
 
 #[cfg(test)]
-#[path = "host/host_tests.rs"]
 mod tests;
