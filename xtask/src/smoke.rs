@@ -16,9 +16,10 @@ pub fn smoke(workspace: &Workspace) -> Result<()> {
         TcpStream::connect(ADDRESS).is_err(),
         "something already listens on {ADDRESS}; stop it first"
     );
-    let mut command = Command::new(std::env::current_exe()?);
-    let mut gateway = command
-        .arg("run")
+    // By cargo, as a user would; this program's own file may have been built anew since it started. Cargo and xtask
+    // become the gateway (`exec`), so the child that is signalled is the gateway itself.
+    let mut gateway = Command::new("cargo")
+        .args(["xtask", "run"])
         .current_dir(&workspace.root)
         .spawn()
         .context("cannot start `cargo xtask run`")?;

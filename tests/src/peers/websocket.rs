@@ -85,4 +85,10 @@ impl Session {
             }
         }
     }
+
+    /// Whether nothing came, not even the end.
+    pub fn is_quiet(&mut self) -> bool {
+        use futures_util::FutureExt;
+        self.socket.next().now_or_never().is_none()
+    }
 }

@@ -1,6 +1,6 @@
 //! Where a plugin may connect: nowhere that its grants don't name.
 
-use hearthgate_tests::peers::{HttpPeer, TcpPeer, WebSocketPeer};
+use hearthgate_tests::peers::{HttpPeer, TcpPeer};
 use hearthgate_tests::{Client, Gateway, Setup, Witness};
 use serde_json::{Value, json};
 
@@ -109,44 +109,6 @@ async fn a_redirect_is_not_followed() {
     .await;
     assert_eq!(answer["ok"]["status"], 302, "{answer}");
     assert!(inside.waiting().is_none());
-}
-
-#[tokio::test]
-async fn a_websocket_is_adopted_over_a_reload() {
-    let peer = WebSocketPeer::start().await;
-    let source = format!(
-        "[sources.socket]\nplugin = \"echo-socket\"\nconfig = {{ url = \"{0}\", hello = \"hi\" }}\ngrants = {{ publish = [\"socket/#\"], connect = [\"{0}\"] }}\n",
-        peer.url()
-    );
-    let gateway = Setup::new()
-        .plugin("echo-socket")
-        .toml(&source)
-        .start()
-        .await;
-    let mut client = gateway.client().await;
-    client.watch(&["socket/#"]).await;
-    let mut session = peer.accept().await;
-    assert_eq!(session.next().await.as_deref(), Some("hi"));
-    session.send("one").await;
-    let first = client.next_on("socket/message").await;
-    assert_eq!(
-        (&first["data"]["n"], &first["data"]["text"]),
-        (&json!(1), &json!("one"))
-    );
-    gateway.install("echo-socket", 1);
-    let outcome = gateway.reload_after("socket", &Value::Null).await;
-    assert_eq!(
-        (&outcome["outcome"], &outcome["connections"]),
-        (&json!("reloaded"), &json!(1)),
-        "{outcome}"
-    );
-    session.send("two").await;
-    let second = client.next_on("socket/message").await;
-    assert_eq!(
-        (&second["data"]["n"], &second["data"]["text"]),
-        (&json!(2), &json!("two")),
-        "on the same connection, with the state"
-    );
 }
 
 #[tokio::test]

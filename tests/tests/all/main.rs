@@ -2,6 +2,7 @@
 
 mod admin_api;
 mod announce;
+mod commands;
 mod configuration;
 mod crowd;
 mod delivery;
@@ -12,14 +13,20 @@ mod frames;
 mod handlers;
 mod heartbeat;
 mod limits;
+mod loops;
+mod lost;
 mod metrics_plugin;
 mod misbehave;
 mod protocol;
 mod reactor;
 mod reload;
+mod rogue;
 mod routes;
+mod send;
 mod shipped;
 mod slow_reader;
 mod snapshot;
+mod sockets;
 mod stop;
 mod store;
+mod use_up;

@@ -229,6 +229,37 @@ async fn a_version_that_traps_later_is_rolled_back_within_its_probation() {
     for _ in 0..100 {
         client.next_on("test/count").await;
     }
+    // The mended version comes: the failed one does not stand in its way.
+    gateway.install_as("counter-v2", "counter", 2);
+    let mended = gateway.reload_after("fast", &back["at"]).await;
+    assert_eq!(mended["outcome"], "reloaded", "{mended}");
+    client
+        .find("an event of the mended version", |frame| {
+            frame["data"]["build"] == "v2"
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn of_two_files_in_quick_succession_the_last_wins() {
+    let gateway = Setup::new().plugin("counter").toml(SOURCE).start().await;
+    let mut tally = Tally::of(&gateway).await;
+    // The second file comes at once, and at ever later moments of the first one's reload.
+    for (round, gap) in [(1, 0), (2, 100), (3, 300), (4, 600)] {
+        gateway.install_as("counter", "counter", round * 2);
+        tally.take(gap).await;
+        gateway.install_as("counter-v2", "counter", round * 2 + 1);
+        tally.until_build("v2").await;
+        tally.take(500).await;
+        assert_eq!(tally.build, "v2", "the last file is what runs");
+        gateway.install_as("counter-v2", "counter", round * 2);
+        tally.take(gap).await;
+        gateway.install_as("counter", "counter", round * 2 + 1);
+        tally.until_build("v1").await;
+        tally.take(500).await;
+        assert_eq!(tally.build, "v1", "the last file is what runs");
+    }
+    assert_eq!(gateway.status("fast").await["restarts"], 0);
 }
 
 #[tokio::test]

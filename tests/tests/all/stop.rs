@@ -94,6 +94,39 @@ async fn a_client_that_does_not_read_can_not_hold_up_the_stop() {
 }
 
 #[tokio::test]
+async fn a_client_that_got_everything_but_never_answers_the_close_is_waited_for_shortly() {
+    let mut gateway = Setup::new()
+        .toml("[shutdown]\ndeadline = \"20s\"")
+        .start()
+        .await;
+    let mut mute = hearthgate_tests::raw::Raw::connect(gateway.address())
+        .await
+        .upgrade("/ws")
+        .await;
+    mute.text(r##"{"type":"subscribe","id":1,"data":{"topics":["#"]}}"##)
+        .await;
+    let subscribed = mute
+        .find(|frame| frame.text().contains("\"subscribed\""))
+        .await;
+    assert!(subscribed.is_some());
+    gateway.admin().emit("last", json!("words")).await;
+    let begun = Instant::now();
+    assert!(gateway.stop().await.success());
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    // It reads only now, and everything is there.
+    assert!(
+        mute.find(|frame| frame.text().contains("words"))
+            .await
+            .is_some()
+    );
+    assert_eq!(mute.close_code().await, Some(1001));
+}
+
+#[tokio::test]
 async fn the_address_is_free_at_once() {
     let mut gateway = Setup::new().start().await;
     let _client = gateway.client().await;

@@ -1,6 +1,6 @@
 //! What it does wrong.
 
-use crate::Config;
+use crate::{Config, When};
 use hearthgate_plugin::net::{HttpRequest, WebSocketTarget};
 use hearthgate_plugin::{Event, Failure, commands, files, log, metrics, publish_all, timers};
 use serde::Deserialize;
@@ -42,8 +42,9 @@ pub fn commit(config: &Config, held: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
         }
     };
     match config.what {
-        // These two are told by what the export returns.
+        // These are told by what the export returns.
         What::None | What::OversizedState => Ok(()),
+        What::BigString if config.when.returns_text() => Ok(()),
         What::Loop => loop {
             black_box(());
         },
@@ -129,18 +130,20 @@ fn event_flood(amount: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks for as much as it can of all that the host has to keep: timers, sockets, requests, followed files, series.
+/// Asks for as much as it can of all that the host has to keep (timers, sockets, requests, followed files, series), and
+/// tells how much of it it got.
 fn handle_flood(config: &Config, amount: u64) -> Result<(), Failure> {
-    let socket = WebSocketTarget::new(config.url.replace("http", "ws"));
+    let socket = WebSocketTarget::new(config.socket.as_str());
+    let (mut timers, mut files, mut sockets, mut requests) = (0, 0, 0, 0);
     for n in 0..amount {
-        let _ = timers::every(Duration::from_secs(3600), "flood");
-        let _ = files::watch(&format!("/flood/{n}"));
+        timers += u64::from(timers::every(Duration::from_secs(3600), "flood").is_ok());
+        files += u64::from(files::watch(&format!("/flood/{n}")).is_ok());
+        sockets += u64::from(socket.open().is_ok());
+        requests += u64::from(HttpRequest::get(config.url.as_str()).start().is_ok());
         metrics::add("flood", 1, &[("n", &n.to_string())]);
-        if n < 1_000 {
-            let _ = socket.open();
-            let _ = HttpRequest::get(config.url.as_str()).start();
-        }
     }
+    let got = json!({"asked": amount, "timers": timers, "files": files, "sockets": sockets, "requests": requests});
+    Event::new("test.misbehave", "test/got", &got).publish()?;
     Ok(())
 }
 
@@ -148,7 +151,8 @@ fn handle_flood(config: &Config, amount: u64) -> Result<(), Failure> {
 fn table_growth() -> Result<(), Failure> {
     #[cfg(feature = "table-growth")]
     {
-        log::info!("table grown by {}", crate::table::grow_until_refused());
+        let grown = crate::table::grow_until_refused();
+        Event::new("test.misbehave", "test/got", &json!({"elements": grown})).publish()?;
         Ok(())
     }
     #[cfg(not(feature = "table-growth"))]

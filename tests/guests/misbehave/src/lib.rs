@@ -24,6 +24,7 @@ pub struct Config {
     amount: u64,
     period_ms: u64,
     url: String,
+    socket: String,
     command: String,
     /// Means nothing: a change that a test can make.
     #[serde(rename = "note")]
@@ -46,6 +47,14 @@ enum When {
     OnText,
     Encode,
     Heartbeat,
+}
+
+impl When {
+    /// Whether that export returns what can be a big string.
+    fn returns_text(self) -> bool {
+        use When::{Encode, Handle, OnOpen, OnText, Serve};
+        matches!(self, Handle | Serve | OnOpen | OnText | Encode)
+    }
 }
 
 struct Misbehave {
