@@ -1,6 +1,6 @@
 //! What it does wrong.
 
-use crate::{Config, When};
+use crate::Config;
 use hearthgate_plugin::net::{HttpRequest, WebSocketTarget};
 use hearthgate_plugin::{Event, Failure, commands, files, log, metrics, publish_all, timers};
 use serde::Deserialize;
