@@ -19,4 +19,4 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub use hearthgate::plugin as host;
+pub use self::hearthgate::plugin as host;
