@@ -306,3 +306,26 @@ fn absent_fields_are_left_out_and_shared_data_is_flat_on_the_wire() {
         json!({"device_id": "d", "metrics": {"x": 1.0}})
     );
 }
+
+#[test]
+fn the_document_for_clients_names_every_kind_and_no_other() {
+    let document = include_str!("../../../docs/events.md");
+    // The first column of the table: one kind or several, each in backticks; `gateway.*` stands for the gateway's own.
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named: Vec<&str> = rows
+        .filter_map(|row| row.split(" | ").next())
+        .flat_map(|cell| cell.split(", "))
+        .map(|kind| kind.trim_matches('`'))
+        .collect();
+    for kind in catalogue().iter().map(|row| row.kind) {
+        let group = kind.starts_with("gateway.") && named.contains(&"gateway.*");
+        assert!(
+            group || named.contains(&kind),
+            "docs/events.md lacks {kind}"
+        );
+    }
+    for kind in named {
+        let known = kind == "gateway.*" || catalogue().iter().any(|row| row.kind == kind);
+        assert!(known, "docs/events.md names {kind}, which does not exist");
+    }
+}
