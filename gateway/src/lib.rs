@@ -2,7 +2,7 @@
 //!
 //! Two paths lead through this crate, both read in one direction.
 //!
-//! An event: `plugins/instance` (guest) → `plugins/admission` (grant, rate) → `bus` (schema, seq, retained state)
+//! An event: `plugins/life` (guest) → `plugins/admission` (grant, rate) → `bus` (schema, seq, retained state)
 //! → `shard` (match, outbox) → socket.
 //!
 //! A message: `listener` → `http` (upgrade) → `connection` (frames) → `dialects` (native: `protocol` + `commands`; else a plugin)

@@ -42,7 +42,7 @@ fn autobahn(folder: &Path) -> Result<PathBuf> {
         return Ok(wstest);
     }
     let python = python2()?;
-    // 20.26 is the last virtualenv whose wheel still supports Python 2.7 as an interpreter of its environments is 20.21.
+    // virtualenv 20.21 is the last that can make environments of Python 2.7.
     let tool = folder.join("virtualenv");
     execute(Command::new("python3").args(["-m", "venv"]).arg(&tool))?;
     execute(Command::new(tool.join("bin/pip")).args(["install", "--quiet", "virtualenv<20.22"]))?;
