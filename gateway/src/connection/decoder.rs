@@ -96,11 +96,6 @@ impl Decoder {
         }
     }
 
-    /// Takes a new limit for the messages that follow.
-    pub fn set_max_message(&mut self, max_message: usize) {
-        self.max_message = max_message;
-    }
-
     /// Reads on; adds each message that is complete. The bytes are unmasked in place. After a close nothing more is read.
     ///
     /// # Errors

@@ -72,12 +72,6 @@ impl TopicFilter {
         &self.0
     }
 
-    /// Whether the filter names exactly one topic.
-    #[must_use]
-    pub fn is_exact(&self) -> bool {
-        !self.0.contains(['+', '#'])
-    }
-
     /// Whether `topic` is among what the filter asks for. The index in `shard/` answers the same for many
     /// filters at once; this is for the few that stand alone (grants, retained state) and the tests' yardstick.
     #[must_use]
