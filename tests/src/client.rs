@@ -241,17 +241,6 @@ impl Client {
             .map_err(Box::new)
     }
 
-    /// Takes what has arrived already; `true`: a close or the end was among it.
-    pub async fn closing(&mut self) -> bool {
-        loop {
-            match futures_util::poll!(self.socket.next()) {
-                std::task::Poll::Pending => return false,
-                std::task::Poll::Ready(Some(Ok(Message::Close(_)) | Err(_)) | None) => return true,
-                std::task::Poll::Ready(Some(Ok(_))) => {}
-            }
-        }
-    }
-
     /// Reads until the gateway closes; the frames before it are kept.
     pub async fn closed(&mut self) -> Closed {
         loop {

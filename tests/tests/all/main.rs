@@ -2,6 +2,7 @@
 
 mod admin_api;
 mod announce;
+mod cli;
 mod commands;
 mod configuration;
 mod crowd;
@@ -12,6 +13,7 @@ mod folder;
 mod frames;
 mod handlers;
 mod heartbeat;
+mod interfaces;
 mod limits;
 mod loops;
 mod lost;
@@ -19,6 +21,7 @@ mod metrics_plugin;
 mod misbehave;
 mod protocol;
 mod reactor;
+mod ready;
 mod reload;
 mod rogue;
 mod routes;

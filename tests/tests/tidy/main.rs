@@ -3,6 +3,7 @@
 
 mod banned;
 mod edges;
+mod links;
 mod names;
 mod places;
 mod size;
