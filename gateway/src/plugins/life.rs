@@ -7,7 +7,7 @@ mod run;
 
 pub(super) use run::portions;
 
-use super::bindings::host::types::State;
+use super::bindings::host::types::{Failure, State};
 use super::engine::Engine;
 use super::guest::{Fault, Guest, Start, Trouble};
 use super::input::{ConnectionId, Input, Inputs, TimerId};
@@ -71,6 +71,14 @@ enum Phase {
     Pooled(Arc<Pool>),
 }
 
+impl Phase {
+    /// Nothing runs, and nothing is waited for.
+    const DOWN: Self = Self::Down {
+        until: None,
+        secrets: None,
+    };
+}
+
 /// A new version on probation, and the one to go back to.
 struct Trial {
     old: Arc<Loaded>,
@@ -90,8 +98,10 @@ pub(super) struct Life {
     pub(super) inputs: Inputs,
     jobs: mpsc::Receiver<Job>,
     job_sender: mpsc::Sender<Job>,
-    faults: mpsc::Receiver<Fault>,
-    fault_sender: mpsc::Sender<Fault>,
+    faults: mpsc::Receiver<(u64, Fault)>,
+    fault_sender: mpsc::Sender<(u64, Fault)>,
+    /// Pools so far; the newest has this generation.
+    generation: u64,
     phase: Phase,
     tap: Option<(Vec<TopicFilter>, Tap)>,
     loaded: Option<Arc<Loaded>>,
@@ -103,6 +113,8 @@ pub(super) struct Life {
     /// Inputs at the head of the mailbox that came before the files were last closed.
     stale: usize,
     keepsake: Keepsake,
+    /// What a start was given that has not succeeded yet: the next one gets it too.
+    pending: Option<State>,
 }
 
 impl Life {
@@ -127,10 +139,8 @@ impl Life {
             job_sender,
             faults,
             fault_sender,
-            phase: Phase::Down {
-                until: None,
-                secrets: None,
-            },
+            generation: 0,
+            phase: Phase::DOWN,
             tap: None,
             loaded: None,
             trial: None,
@@ -140,6 +150,7 @@ impl Life {
             orphans: Orphans::default(),
             stale: 0,
             keepsake,
+            pending: None,
         }
     }
 
@@ -151,17 +162,17 @@ impl Life {
         self.enforce(&loaded);
         self.close_files();
         self.slot.set_state(PluginState::Starting);
+        self.pending.clone_from(&state);
         if let Err(trouble) = self.try_start(&loaded, why, state).await {
+            if matches!(
+                trouble,
+                Trouble::Fault(_) | Trouble::Failure(Failure::Fatal(_))
+            ) {
+                // The state may be what it failed on: it must not be the end of every guest after it.
+                self.pending = None;
+            }
             self.settle(&trouble, Vec::new()).await;
         }
-    }
-
-    /// For a guest that takes nothing over: it follows its files from its own cursors, so what the one before had not
-    /// seen yet, or had seen and not kept, comes again from there, and must not come twice.
-    fn close_files(&mut self) {
-        self.slot.place.services.files.close();
-        self.suspects.forget_files();
-        self.stale = self.inputs.len();
     }
 
     async fn try_start(
@@ -177,7 +188,7 @@ impl Life {
             self.init(&mut guest, &start).await?;
             Phase::Single(Box::new(guest))
         } else {
-            let faults = self.fault_sender.clone();
+            let faults = self.next_pool();
             let place = &self.slot.place;
             Phase::Pooled(Pool::start(&engine, loaded, place, why, faults).await?)
         };
@@ -276,6 +287,7 @@ impl Life {
             Phase::Pooled(pool) => Some(Arc::new(Door::Pool(pool.clone()))),
         };
         self.phase = phase;
+        self.pending = None;
         self.history.started(Instant::now());
         let topics = loaded.permissions.subscriptions();
         let subscribes = loaded.compiled.subscriber.is_some() && !topics.is_empty();
@@ -295,10 +307,7 @@ impl Life {
     /// A guest failed, and was dropped: back to the version before, or the next move. `inputs` are what it failed on.
     async fn settle(&mut self, trouble: &Trouble, inputs: Vec<(Input, u32)>) {
         self.slot.door.store(None);
-        self.phase = Phase::Down {
-            until: None,
-            secrets: None,
-        };
+        self.phase = Phase::DOWN;
         let why = reason(trouble);
         self.slot.place.replies.fail_all("the plugin failed");
         if let Some(trial) = self.trial.take()
@@ -356,11 +365,7 @@ impl Life {
         self.slot.door.store(None);
         self.tap = None;
         self.trial = None;
-        let down = Phase::Down {
-            until: None,
-            secrets: None,
-        };
-        match std::mem::replace(&mut self.phase, down) {
+        match std::mem::replace(&mut self.phase, Phase::DOWN) {
             Phase::Single(guest) => guest.stop().await,
             Phase::Pooled(pool) => pool.stop().await,
             Phase::Down { .. } => {}
@@ -373,20 +378,6 @@ impl Life {
         }
         self.bus.schemas().withdraw(&self.slot.name);
         self.slot.set_state(state);
-    }
-
-    /// The end, or that of the file: the state is kept for the next start.
-    async fn end(&mut self, state: PluginState) {
-        if let Phase::Single(guest) = &mut self.phase {
-            match guest.save().await {
-                Ok(Some(state)) => self.keepsake.keep(&state),
-                Ok(None) => {}
-                Err(fault) => {
-                    tracing::warn!(instance = self.slot.name.as_str(), %fault, "a plugin crashed while saving its state");
-                }
-            }
-        }
-        self.shut(state).await;
     }
 
     fn note_depth(&self) {

@@ -21,8 +21,10 @@ pub(super) struct Pool {
     idle: Mutex<Vec<(Guest, u32)>>,
     turns: Semaphore,
     waiting: AtomicUsize,
+    /// Which of the instance's pools this is.
+    pub(super) generation: u64,
     /// Tells the instance's task of faults.
-    faults: mpsc::Sender<Fault>,
+    faults: mpsc::Sender<(u64, Fault)>,
 }
 
 impl Pool {
@@ -32,7 +34,7 @@ impl Pool {
         loaded: &Arc<Loaded>,
         place: &Arc<Place>,
         reason: &str,
-        faults: mpsc::Sender<Fault>,
+        (generation, faults): (u64, mpsc::Sender<(u64, Fault)>),
     ) -> Result<Arc<Self>, Trouble> {
         let pool = Self {
             engine: engine.clone(),
@@ -41,6 +43,7 @@ impl Pool {
             idle: Mutex::default(),
             turns: Semaphore::new(loaded.instance.limits.instances.max(1)),
             waiting: AtomicUsize::new(0),
+            generation,
             faults,
         };
         let first = pool.make(reason).await?;
@@ -89,7 +92,7 @@ impl Pool {
             Ok(_) => {}
             Err(fault) => {
                 tracing::warn!(instance = self.place.name.as_str(), %fault, "a guest was thrown away");
-                let _ = self.faults.try_send(fault.clone());
+                let _ = self.faults.try_send((self.generation, fault.clone()));
             }
         }
         Ok(done?)

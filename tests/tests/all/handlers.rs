@@ -133,3 +133,35 @@ async fn a_type_that_is_not_granted_is_nobodys() {
         .refused("parrot.trap", json!(null), "UNKNOWN_TYPE")
         .await;
 }
+
+#[tokio::test]
+async fn calls_that_the_version_before_never_ends_do_not_bring_it_back() {
+    let limits = "limits = { call-time = \"2s\" }\n";
+    let gateway = Setup::new()
+        .plugin("parrot")
+        .plugin_keys("probation = \"30s\"")
+        .toml(&format!("{PARROT}{limits}"))
+        .start()
+        .await;
+    let mut client = gateway.client().await;
+    for id in 0..3 {
+        client
+            .send_text(json!({"type": "parrot.loop", "id": id}).to_string())
+            .await;
+    }
+    gateway.install_as("parrot", "parrot", 1);
+    for id in 0..3 {
+        let answer = client.answer(&json!(id)).await;
+        assert_eq!(answer["data"]["code"], "HANDLER_FAILED", "{answer}");
+    }
+    let outcome = gateway.reload_after("polly", &json!(null)).await;
+    assert_eq!(outcome["outcome"], "reloaded", "{outcome}");
+    let hash = outcome["hash"].clone();
+    client.command("parrot", json!("still there")).await;
+    let status = gateway.status("polly").await;
+    assert_eq!(
+        (&status["last_reload"]["outcome"], &status["hash"]),
+        (&json!("reloaded"), &hash),
+        "{status}"
+    );
+}

@@ -274,3 +274,21 @@ async fn a_version_that_failed_is_not_tried_again_until_its_file_changes() {
         .await;
     assert_eq!(outcome["outcome"], "reloaded", "{outcome}");
 }
+
+#[tokio::test]
+async fn a_plugin_that_is_not_ready_yet_gets_its_state_when_it_is() {
+    let mut gateway = Setup::new().plugin("counter").toml(SOURCE).start().await;
+    let mut tally = Tally::of(&gateway).await;
+    tally.take(500).await;
+    gateway.configure(|text| text.replace("topic =", "fail = \"not-ready\", topic ="));
+    gateway.signal(hearthgate_tests::Signal::Terminate);
+    gateway.start_again().await;
+    let tried = |status: &Value| status["restarts"].as_u64().is_some_and(|n| n >= 2);
+    gateway.status_when("fast", "was tried again", tried).await;
+    let mut client = gateway.client().await;
+    client.subscribe(json!({"topics": ["test/count"]})).await;
+    gateway.configure(|text| text.replace("fail = \"not-ready\", ", ""));
+    gateway.signal(hearthgate_tests::Signal::Hangup);
+    let first = client.next_on("test/count").await;
+    assert!(number(&first) > tally.last, "{first} after {}", tally.last);
+}

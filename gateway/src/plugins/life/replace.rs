@@ -3,15 +3,16 @@
 //! Everything that takes long was done before (`reload`): here the mailbox waits. Steps 4 to 8 of the design.
 
 use super::run::SAVE_EVERY;
-use super::{Life, Phase, Trial};
+use super::{FIRST, Life, Phase, Trial};
 use crate::event::Timestamp;
-use crate::plugins::guest::{Guest, Trouble};
+use crate::plugins::guest::{Fault, Guest, Trouble};
 use crate::plugins::loaded::Loaded;
 use crate::plugins::pool::Pool;
 use crate::plugins::setback::reason;
 use crate::plugins::status::{ReloadOutcome, StateHandover};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 impl Life {
@@ -27,11 +28,7 @@ impl Life {
         self.suspects.forget();
         self.attempt = 0;
         self.trial = None;
-        let down = Phase::Down {
-            until: None,
-            secrets: None,
-        };
-        match (std::mem::replace(&mut self.phase, down), guest) {
+        match (std::mem::replace(&mut self.phase, Phase::DOWN), guest) {
             (Phase::Single(old), Some(new)) => {
                 self.hand_over(old, new, loaded, why, probation).await
             }
@@ -141,6 +138,12 @@ impl Life {
         rolled_back(failed, reason(trouble))
     }
 
+    /// What the next pool tells its faults with.
+    pub(super) fn next_pool(&mut self) -> (u64, mpsc::Sender<(u64, Fault)>) {
+        self.generation += 1;
+        (self.generation, self.fault_sender.clone())
+    }
+
     /// From pool to pool: the old one serves until the new one is there.
     async fn change_pool(
         &mut self,
@@ -151,7 +154,7 @@ impl Life {
     ) -> ReloadOutcome {
         let before = self.loaded.clone();
         self.enforce(&loaded);
-        let (engine, faults) = (self.engine.raw().clone(), self.fault_sender.clone());
+        let (engine, faults) = (self.engine.raw().clone(), self.next_pool());
         let started = Pool::start(&engine, &loaded, &self.slot.place, why, faults).await;
         let new = match started {
             Ok(new) => new,
@@ -192,8 +195,9 @@ impl Life {
             .take()
             .map_or_else(String::new, |b| b.version().to_owned());
         self.loaded = Some(loaded.clone());
-        let kept = self.keepsake.take().filter(|_| loaded.is_source());
-        self.start("fresh", kept).await;
+        let kept = self.keepsake.take().or_else(|| self.pending.take());
+        let kept = kept.filter(|_| loaded.is_source());
+        self.start(FIRST, kept).await;
         if matches!(self.phase, Phase::Down { .. }) {
             return ReloadOutcome::Refused {
                 reason: self.slot.last_error().unwrap_or_default(),
@@ -235,10 +239,7 @@ impl Life {
                 self.slot.set_error(&why);
                 if matches!(trouble, Trouble::Fault(_)) {
                     // It is lost; what comes in its place has the new configuration.
-                    self.phase = Phase::Down {
-                        until: None,
-                        secrets: None,
-                    };
+                    self.phase = Phase::DOWN;
                 }
                 false
             }

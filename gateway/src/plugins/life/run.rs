@@ -27,7 +27,7 @@ enum Wake {
     Suspect,
     Job(Job),
     Events(Option<TapBatch>),
-    Fault(Fault),
+    Fault(u64, Fault),
     Time,
 }
 
@@ -83,7 +83,7 @@ impl Life {
                 }
                 Wake::Events(Some(batch)) => self.events(batch).await,
                 Wake::Events(None) => self.tap = None,
-                Wake::Fault(fault) => self.pool_fault(fault).await,
+                Wake::Fault(generation, fault) => self.pool_fault(generation, fault).await,
                 Wake::Time => self.time().await,
             }
         }
@@ -112,7 +112,7 @@ impl Life {
             Some(input) = self.inputs.recv(), if single && !suspects => Wake::Input(input),
             Some(job) = self.jobs.recv() => Wake::Job(job),
             batch = next(tap), if running => Wake::Events(batch),
-            Some(fault) = self.faults.recv() => Wake::Fault(fault),
+            Some((generation, fault)) = self.faults.recv() => Wake::Fault(generation, fault),
             () = sleep_until(at) => Wake::Time,
         }
     }
@@ -142,6 +142,30 @@ impl Life {
         if self.inputs.is_empty() && self.suspects.is_empty() {
             self.orphans.forget();
         }
+    }
+
+    /// The end, or that of the file: the state is kept for the next start.
+    async fn end(&mut self, state: PluginState) {
+        if let Some(pending) = self.pending.take() {
+            self.keepsake.keep(&pending);
+        } else if let Phase::Single(guest) = &mut self.phase {
+            match guest.save().await {
+                Ok(Some(state)) => self.keepsake.keep(&state),
+                Ok(None) => {}
+                Err(fault) => {
+                    tracing::warn!(instance = self.slot.name.as_str(), %fault, "a plugin crashed while saving its state");
+                }
+            }
+        }
+        self.shut(state).await;
+    }
+
+    /// For a guest that takes nothing over: it follows its files from its own cursors, so what the one before had not
+    /// seen yet, or had seen and not kept, comes again from there, and must not come twice.
+    pub(super) fn close_files(&mut self) {
+        self.slot.place.services.files.close();
+        self.suspects.forget_files();
+        self.stale = self.inputs.len();
     }
 
     /// Whether an input was left behind by a file that is not followed any more. To be asked once for each input.
@@ -248,23 +272,25 @@ impl Life {
         }
     }
 
-    /// A fault costs a pool one guest; a new version goes back all the same.
-    async fn pool_fault(&mut self, fault: Fault) {
+    /// A fault costs a pool one guest; a new version goes back all the same, unless it was a guest of the version before.
+    async fn pool_fault(&mut self, generation: u64, fault: Fault) {
+        let Phase::Pooled(pool) = &self.phase else {
+            return;
+        };
+        if pool.generation != generation {
+            return;
+        }
         self.slot
             .set_error(&crate::plugins::lines::escape(&fault.to_string(), 1024));
-        if matches!(self.phase, Phase::Pooled(_)) && self.trial.is_some() {
+        if self.trial.is_some() {
             self.fail(Trouble::Fault(fault), Vec::new()).await;
         }
     }
 
     /// Drops the guest and decides what comes next. A guest that is whole is stopped first.
     async fn fail(&mut self, trouble: Trouble, inputs: Vec<(Input, u32)>) {
-        let down = Phase::Down {
-            until: None,
-            secrets: None,
-        };
         self.slot.door.store(None);
-        match (std::mem::replace(&mut self.phase, down), &trouble) {
+        match (std::mem::replace(&mut self.phase, Phase::DOWN), &trouble) {
             (Phase::Single(guest), Trouble::Failure(_)) => guest.stop().await,
             (Phase::Pooled(pool), _) => pool.stop().await,
             _ => {}
@@ -284,7 +310,7 @@ impl Life {
         if due {
             self.slot.restarts.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("hearthgate_guest_restarts_total", "instance" => self.slot.name.to_string()).increment(1);
-            return self.start("restarted", None).await;
+            return self.start("restarted", self.pending.clone()).await;
         }
         let now = self.loaded.as_ref().map(|l| l.rights.secrets.fingerprint());
         if before.is_some() && now != before {
@@ -292,7 +318,7 @@ impl Life {
                 instance = self.slot.name.as_str(),
                 "a secret changed: the plugin is tried again"
             );
-            self.start("restarted", None).await;
+            self.start("restarted", self.pending.clone()).await;
         }
     }
 }
