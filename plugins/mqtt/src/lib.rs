@@ -1,0 +1,1 @@
+//! MQTT brokers, as a source of events.
