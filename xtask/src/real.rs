@@ -47,12 +47,12 @@ const PARTS: &[Part] = &[
 pub fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let folder = workspace.target.join("real");
     std::fs::create_dir_all(&folder)?;
+    // The whole workspace's selection, as everywhere: another one would have other features, and compile wasmtime anew.
     let mut tests = workspace.cargo(&[
         "test",
-        "--package",
-        "hearthgate-tests",
+        "--workspace",
         "--features",
-        "real",
+        "hearthgate-tests/real",
         "--test",
         "real",
     ]);

@@ -159,6 +159,8 @@ impl Encoder {
                 return None;
             }
         };
+        metrics::counter!("hearthgate_events_encoded_total", "dialect" => self.instance.to_string())
+            .increment(texts.len() as u64);
         let encoded = events.iter().zip(texts).map(|(event, texts)| Encoded {
             event: event.clone(),
             frames: frames(&texts),

@@ -59,6 +59,7 @@ pub struct Gap {
 /// An event's frame: encoded once, whoever asks first, and shared by all who ask later.
 pub fn event(event: &Event) -> &Bytes {
     event.native.get_or_init(|| {
+        metrics::counter!("hearthgate_events_encoded_total", "dialect" => "native").increment(1);
         let draft = &event.draft;
         let text = EventText {
             r#type: draft.kind.as_str(),

@@ -8,6 +8,7 @@ pub(super) struct Figures {
     deliveries: Counter,
     frames: Counter,
     bytes: Counter,
+    writes: Counter,
     dropped: Counter,
     slow: Counter,
     turn: Histogram,
@@ -32,6 +33,7 @@ impl Figures {
             deliveries: counter!("hearthgate_deliveries_total"),
             frames: counter!("hearthgate_frames_sent_total"),
             bytes: counter!("hearthgate_bytes_sent_total"),
+            writes: counter!("hearthgate_socket_writes_total"),
             dropped: counter!("hearthgate_deliveries_dropped_total", "reason" => "slow"),
             slow: counter!("hearthgate_slow_consumers_closed_total"),
             turn: histogram!("hearthgate_shard_turn_seconds"),
@@ -43,6 +45,7 @@ impl Figures {
         self.deliveries.increment(turn.deliveries);
         self.frames.increment(turn.written.frames);
         self.bytes.increment(turn.written.bytes);
+        self.writes.increment(turn.written.writes);
         if turn.dropped > 0 {
             self.dropped.increment(turn.dropped);
         }

@@ -53,6 +53,8 @@ pub struct Written {
     pub frames: u64,
     /// Bytes.
     pub bytes: u64,
+    /// Writes that took something; one may take many frames.
+    pub writes: u64,
 }
 
 impl Outbox {
@@ -124,6 +126,7 @@ impl Outbox {
                 Ok(0) => break Flushed::Broken,
                 Ok(count) => {
                     written.bytes += count as u64;
+                    written.writes += 1;
                     written.frames += advance(staging, count);
                     if staging.is_empty() {
                         self.control_staged = false;

@@ -140,6 +140,14 @@ pub const DESCRIBED: &[Described] = &[
     ),
     counter("hearthgate_bytes_sent_total", "Bytes written to clients."),
     counter(
+        "hearthgate_socket_writes_total",
+        "Writes to clients' sockets: one may carry many frames.",
+    ),
+    counter(
+        "hearthgate_events_encoded_total",
+        "Events written in a client protocol, by dialect: once each, whatever the number of its clients.",
+    ),
+    counter(
         "hearthgate_slow_consumers_closed_total",
         "Connections closed with 4408 because not even a control frame could be written.",
     ),

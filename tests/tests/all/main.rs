@@ -19,6 +19,7 @@ mod loops;
 mod lost;
 mod metrics_plugin;
 mod misbehave;
+mod once;
 mod protocol;
 mod reactor;
 mod ready;
