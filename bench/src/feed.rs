@@ -3,9 +3,10 @@
 use crate::child::Server;
 use crate::client::find;
 use crate::frame;
+use crate::pipe::Pipe;
 use crate::publisher::{CLOCK_OFFSET_US, Publish};
 use anyhow::{Context, Result, bail};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -42,10 +43,8 @@ impl Dock {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         greet(&stream)?;
-        stream.set_nonblocking(true)?;
         Ok(Feed {
-            stream,
-            unsent: Vec::new(),
+            pipe: Pipe::new(stream, "the guest")?,
             partial: Vec::new(),
             sent: 0,
         })
@@ -74,15 +73,14 @@ pub fn greet(mut stream: &TcpStream) -> Result<()> {
 
 /// A guest's connection: what is published here, it receives and publishes as its own event.
 pub struct Feed {
-    stream: TcpStream,
-    unsent: Vec<u8>,
+    pipe: Pipe,
     partial: Vec<u8>,
     sent: u64,
 }
 
 impl Publish for Feed {
     fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.pipe.stream()
     }
 
     /// A device is not told what became of its messages: sent is accepted.
@@ -93,30 +91,18 @@ impl Publish for Feed {
     fn publish(&mut self, n: u64, micros: u64) -> Result<()> {
         let text = format!("{{\"n\":{n},\"t\":{}}}", CLOCK_OFFSET_US + micros);
         let frame = frame::from_server(frame::TEXT, text.as_bytes());
-        self.unsent.extend_from_slice(&frame);
+        self.pipe.unsent().extend_from_slice(&frame);
         self.sent += 1;
         self.flush()
     }
 
     fn flush(&mut self) -> Result<()> {
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error).context("feeding the guest"),
-            }
-        }
-        Ok(())
+        self.pipe.flush()
     }
 
     fn read_answers(&mut self) -> Result<()> {
         let mut buffer = [0; 2048];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => bail!("the guest gave up its connection"),
-            Ok(count) => self.partial.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error).context("reading from the guest"),
-        }
+        self.partial.extend_from_slice(self.pipe.read(&mut buffer)?);
         while let Some(found) = frame::first(&self.partial)? {
             let mut payload = self.partial[found.payload.clone()].to_vec();
             for (byte, mask) in payload.iter_mut().zip(found.mask.iter().cycle()) {
@@ -126,7 +112,7 @@ impl Publish for Feed {
             match found.opcode {
                 frame::PING => {
                     let pong = frame::from_server(frame::PONG, &payload);
-                    self.unsent.extend_from_slice(&pong);
+                    self.pipe.unsent().extend_from_slice(&pong);
                 }
                 frame::CLOSE => bail!("the guest closed its connection"),
                 _ => {}

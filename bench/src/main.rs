@@ -14,6 +14,7 @@ mod matching;
 mod nats;
 mod os;
 mod peers;
+mod pipe;
 mod plan;
 mod poll;
 mod publish;

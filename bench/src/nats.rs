@@ -2,9 +2,10 @@
 
 use crate::client::Client;
 use crate::frame;
+use crate::pipe::Pipe;
 use crate::publisher::{CLOCK_OFFSET_US, Publish, TOPIC};
 use anyhow::{Context, Result, bail};
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
 /// A client of the WebSocket listener, subscribed.
@@ -27,8 +28,7 @@ pub fn subscribe(server: SocketAddr, number: usize) -> Result<Client> {
 
 /// A connection that publishes.
 pub struct Publisher {
-    stream: TcpStream,
-    unsent: Vec<u8>,
+    pipe: Pipe,
     sent: u64,
     payload: usize,
 }
@@ -40,12 +40,9 @@ impl Publisher {
     /// When nobody listens there.
     pub fn connect(server: SocketAddr, payload: usize) -> Result<Self> {
         let mut stream = TcpStream::connect(server).context("connecting to nats-server")?;
-        stream.set_nodelay(true)?;
         stream.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\n")?;
-        stream.set_nonblocking(true)?;
         Ok(Self {
-            stream,
-            unsent: Vec::new(),
+            pipe: Pipe::new(stream, "nats-server")?,
             sent: 0,
             payload,
         })
@@ -54,7 +51,7 @@ impl Publisher {
 
 impl Publish for Publisher {
     fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.pipe.stream()
     }
 
     /// The protocol tells nothing about what it accepts: sent is accepted.
@@ -65,36 +62,27 @@ impl Publish for Publisher {
     fn publish(&mut self, n: u64, micros: u64) -> Result<()> {
         let text = format!("{{\"n\":{n},\"t\":{}}}", CLOCK_OFFSET_US + micros);
         let size = self.payload;
-        write!(self.unsent, "PUB {TOPIC} {size}\r\n{text:<size$}\r\n")?;
+        write!(
+            self.pipe.unsent(),
+            "PUB {TOPIC} {size}\r\n{text:<size$}\r\n"
+        )?;
         self.sent += 1;
         self.flush()
     }
 
     fn flush(&mut self) -> Result<()> {
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error).context("publishing"),
-            }
-        }
-        Ok(())
+        self.pipe.flush()
     }
 
     fn read_answers(&mut self) -> Result<()> {
         let mut buffer = [0; 4096];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => bail!("nats-server ended the connection"),
-            Ok(count) if buffer[..count].starts_with(b"PING") => {
-                self.unsent.extend_from_slice(b"PONG\r\n");
-                self.flush()
-            }
-            Ok(count) if buffer[..count].starts_with(b"-ERR") => {
-                bail!("nats-server: {}", String::from_utf8_lossy(&buffer[..count]))
-            }
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error).context("reading from nats-server"),
+        let answer = self.pipe.read(&mut buffer)?;
+        if answer.starts_with(b"-ERR") {
+            bail!("nats-server: {}", String::from_utf8_lossy(answer));
         }
+        if answer.starts_with(b"PING") {
+            self.pipe.unsent().extend_from_slice(b"PONG\r\n");
+        }
+        self.pipe.flush()
     }
 }

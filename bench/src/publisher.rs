@@ -1,8 +1,9 @@
 //! Where the load's events go in: over the admin API on one connection, kept alive, requests pipelined.
 
 use crate::client::find;
+use crate::pipe::Pipe;
 use anyhow::{Context, Result, bail};
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
 /// The kind and the topic of published events: short, so that a whole event fits in 128 bytes.
@@ -39,9 +40,7 @@ pub trait Publish {
 
 /// A connection to the admin API that publishes without waiting for the answers.
 pub struct Publisher {
-    stream: TcpStream,
-    /// What the socket did not take yet.
-    unsent: Vec<u8>,
+    pipe: Pipe,
     /// What came back and is not a whole answer yet.
     partial: Vec<u8>,
     /// Spaces in the events' data, to reach the wanted size.
@@ -57,11 +56,8 @@ impl Publisher {
     /// When nobody listens there.
     pub fn connect(admin: SocketAddr, padding: usize) -> Result<Self> {
         let stream = TcpStream::connect(admin).context("connecting to the admin API")?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
         Ok(Self {
-            stream,
-            unsent: Vec::new(),
+            pipe: Pipe::new(stream, "the admin API")?,
             partial: Vec::new(),
             padding,
             host: admin,
@@ -72,7 +68,7 @@ impl Publisher {
 
 impl Publish for Publisher {
     fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.pipe.stream()
     }
 
     fn accepted(&self) -> u64 {
@@ -88,7 +84,7 @@ impl Publish for Publisher {
         }
         let body = format!("{{\"kind\":\"{KIND}\",\"topic\":\"{TOPIC}\",\"data\":{data}}}}}");
         write!(
-            self.unsent,
+            self.pipe.unsent(),
             "POST /api/v1/events HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.host,
             body.len()
@@ -97,24 +93,12 @@ impl Publish for Publisher {
     }
 
     fn flush(&mut self) -> Result<()> {
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error).context("publishing"),
-            }
-        }
-        Ok(())
+        self.pipe.flush()
     }
 
     fn read_answers(&mut self) -> Result<()> {
         let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => bail!("the admin API ended the connection"),
-            Ok(count) => self.partial.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error).context("reading the admin API's answers"),
-        }
+        self.partial.extend_from_slice(self.pipe.read(&mut buffer)?);
         let mut used = 0;
         while let Some(answer) = Answer::first(&self.partial[used..])? {
             if !(200..300).contains(&answer.status) {
