@@ -140,7 +140,12 @@ impl Package {
         Self::parse(path, &stem, bytes, sidecar.as_deref())
     }
 
-    fn parse(
+    /// The same, for bytes that are there already. `stem` is the file's name without its ending, `sidecar` the manifest
+    /// beside it.
+    ///
+    /// # Errors
+    /// Why it can't be loaded.
+    pub fn parse(
         path: &Path,
         stem: &str,
         bytes: Vec<u8>,

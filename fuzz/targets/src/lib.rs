@@ -1,0 +1,28 @@
+//! What is fuzzed: the places where bytes from outside are first understood, each with what must hold for any input.
+//!
+//! Under libFuzzer by `cargo +nightly fuzz run NAME` (see `fuzz/README.md`), and as a smoke test with everything else.
+
+mod configuration;
+mod filters;
+mod frames;
+mod loader;
+mod request;
+
+pub use configuration::{configuration, manifest};
+pub use filters::filters;
+pub use frames::frames;
+pub use loader::loader;
+pub use request::request;
+
+/// A target: bytes in, a panic where something does not hold.
+pub type Target = fn(&[u8]);
+
+/// All targets by name; each has a folder of seeds of that name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("configuration", configuration),
+    ("filters", filters),
+    ("frames", frames),
+    ("loader", loader),
+    ("manifest", manifest),
+    ("request", request),
+];

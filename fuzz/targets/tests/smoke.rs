@@ -1,0 +1,99 @@
+//! Every target with its seeds, and with each of them damaged in many ways: the same ways in each run.
+
+use hearthgate_fuzz_targets::{TARGETS, Target};
+use rand::rngs::SmallRng;
+use rand::{Rng, RngExt, SeedableRng};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// Damaged copies of each seed.
+const COPIES: u64 = 400;
+
+fn folder(target: &str) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fuzz = here.parent().expect("targets/ is below fuzz/");
+    fuzz.join("seeds").join(target)
+}
+
+fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder(target))
+        .unwrap_or_else(|error| panic!("no seeds for {target}: {error}"))
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    let read = |path: PathBuf| {
+        let bytes = std::fs::read(&path).expect("a seed can be read");
+        (path, bytes)
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Cuts, flips, doubles and swaps, a few times over.
+fn damage(bytes: &[u8], rng: &mut SmallRng) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..rng.random_range(1..6) {
+        if bytes.is_empty() {
+            bytes.push(rng.next_u32() as u8);
+            continue;
+        }
+        let at = rng.random_range(0..bytes.len());
+        let end = rng.random_range(at..bytes.len()).min(at + 64);
+        match rng.random_range(0..6) {
+            0 => bytes.truncate(at),
+            1 => bytes[at] ^= 1 << rng.random_range(0..8),
+            2 => bytes[at] = rng.next_u32() as u8,
+            3 => drop(bytes.drain(at..end)),
+            4 => {
+                let part = bytes[at..end].to_vec();
+                bytes.splice(at..at, part);
+            }
+            _ => bytes.insert(at, rng.next_u32() as u8),
+        }
+    }
+    bytes
+}
+
+fn try_one(name: &str, target: Target, what: &str, bytes: &[u8]) {
+    if catch_unwind(AssertUnwindSafe(|| target(bytes))).is_err() {
+        panic!(
+            "{name} fell over {what}: {:?}",
+            String::from_utf8_lossy(bytes)
+        );
+    }
+}
+
+#[test]
+fn no_target_falls_over_its_seeds_or_damaged_ones() {
+    for (name, target) in TARGETS {
+        let seeds = seeds(name);
+        assert!(!seeds.is_empty(), "{name} has no seeds");
+        for (path, bytes) in seeds {
+            try_one(name, *target, &path.display().to_string(), &bytes);
+            for copy in 0..COPIES {
+                let damaged = damage(&bytes, &mut SmallRng::seed_from_u64(copy));
+                let what = format!("copy {copy} of {}", path.display());
+                try_one(name, *target, &what, &damaged);
+            }
+        }
+    }
+}
+
+/// A target without its shell is never fuzzed.
+#[test]
+fn each_target_can_be_run_by_cargo_fuzz() {
+    let fuzz = folder("")
+        .parent()
+        .expect("seeds/ is below fuzz/")
+        .to_path_buf();
+    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).expect("it is there");
+    for (name, _) in TARGETS {
+        let shell = fuzz.join(format!("fuzz_targets/{name}.rs"));
+        let text = std::fs::read_to_string(&shell).unwrap_or_default();
+        assert!(
+            text.contains(&format!("hearthgate_fuzz_targets::{name}(data)")),
+            "{name}"
+        );
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+    }
+}
