@@ -10,7 +10,7 @@ use hearthgate::connection::reader::{Handler, Reader};
 use hearthgate::connection::{Io, answer_handshake};
 use hearthgate::dialects::Flow;
 use hearthgate::protocol::frame::{self, Opcode};
-use hearthgate::shard::{Lane, Link, Registration, Shards, Status};
+use hearthgate::shard::{Lane, Link, LiveTerms, Registration, Shards, Status};
 use hyper::service::service_fn;
 use hyper::{Request, body::Incoming};
 use std::convert::Infallible;
@@ -97,6 +97,7 @@ async fn echo(socket: tokio::net::TcpStream, early: Bytes, shards: &Shards) {
         lane: Lane(1),
         client_id: "echo".into(),
         identity: None,
+        terms: LiveTerms::default(),
         status: status.clone(),
         greeting: None,
     };

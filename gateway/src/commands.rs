@@ -16,7 +16,7 @@ use crate::plugins::api::Client;
 use crate::protocol::reply;
 use crate::protocol::request::{Command, Request};
 use crate::protocol::{ErrorCode, Refusal};
-use crate::shard::Link;
+use crate::shard::{Link, LiveTerms};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use handler::Calls;
@@ -40,6 +40,8 @@ pub struct Context {
     pub link: Link,
     /// The client, as handlers see it.
     pub client: Arc<Client>,
+    /// What holds for it.
+    pub terms: LiveTerms,
     /// Its calls to handlers that are under way.
     pub calls: Calls,
     subscriptions: Vec<u64>,
@@ -57,11 +59,12 @@ enum Answer {
 impl Context {
     /// A connection without subscriptions.
     #[must_use]
-    pub fn new(backend: Arc<Backend>, link: Link, client: Arc<Client>) -> Self {
+    pub fn new(backend: Arc<Backend>, link: Link, client: Arc<Client>, terms: LiveTerms) -> Self {
         Self {
             backend,
             link,
             client,
+            terms,
             calls: Calls::default(),
             subscriptions: Vec::new(),
             next_subscription: 1,

@@ -9,21 +9,25 @@ pub mod json_schema;
 pub mod keys;
 pub mod listener;
 mod load;
+pub mod policy;
 pub mod problem;
 pub mod reference;
 mod scalar;
 mod section;
+pub mod terms;
 pub mod tree;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use connections::Connections;
+pub use connections::{Connections, DialectTerms};
 pub use instance::{CommandGrant, Grants, Instance, Limits, Role, SecretSource};
 pub use listener::{DialectName, Listener, Mount, Route};
 pub use load::{LoadError, Loaded};
+pub use policy::{Authentication, Cors, Origin, Policy};
 pub use problem::{Problem, Problems};
+pub use terms::Terms;
 
 /// A whole, validated configuration.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,7 @@
 //! then the dialect) → answers through the link to the shard, which writes.
 
 pub mod decoder;
+mod entrance;
 mod handshake;
 mod open;
 mod rate;
@@ -12,6 +13,7 @@ mod registry;
 mod session;
 mod utf8;
 
+pub use entrance::Entrance;
 pub use registry::{Listed, Registry};
 
 use crate::bus::Bus;
@@ -23,11 +25,15 @@ use crate::protocol::{CloseCode, ReconnectAdvice, frame, push};
 use crate::shard::{Closing, Population, Shards};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use entrance::{Room, Taken};
 use handshake::Refused;
 use http_body_util::Full;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response, body::Incoming};
 use metrics::{Counter, Gauge, counter, gauge};
 use open::Opening;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -51,6 +57,8 @@ struct Inner {
     backend: Arc<Backend>,
     encoders: Encoders,
     draining: AtomicBool,
+    /// How many connections of each dialect there are. As many entries as dialects were ever configured.
+    dialects: Mutex<FxHashMap<DialectName, Room>>,
     received: Counter,
     open: Gauge,
 }
@@ -59,12 +67,24 @@ struct Inner {
 struct Counted {
     population: Arc<Population>,
     open: Gauge,
+    _taken: [Taken; 2],
+}
+
+/// What a client asks for.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The protocol that it speaks.
+    pub dialect: &'a DialectName,
+    /// The subprotocol that it offered for it.
+    pub subprotocol: Option<HeaderValue>,
+    /// The listener that it came to.
+    pub entrance: &'a Entrance,
 }
 
 /// Answers a handshake alone, for servers that are built on [`reader`] without the rest: 101, or why not.
 #[must_use]
 pub fn answer_handshake<B>(request: &Request<B>) -> Response<Full<Bytes>> {
-    handshake::accept(request, false).unwrap_or_else(Refused::response)
+    handshake::accept(request, None).unwrap_or_else(Refused::response)
 }
 
 impl Connections {
@@ -89,20 +109,21 @@ impl Connections {
             backend,
             encoders,
             draining: AtomicBool::new(false),
+            dialects: Mutex::default(),
             received: counter!("hearthgate_messages_received_total"),
             open: gauge!("hearthgate_connections_open"),
         }))
     }
 
-    /// Takes a request to a route whose mount is a dialect: checks it, answers 101, and runs the connection from then on.
+    /// Takes a request to a route whose mount is WebSocket: checks it, answers 101, and runs the connection from then on.
     #[must_use]
     pub fn upgrade(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
-        dialect: &DialectName,
+        wanted: Wanted<'_>,
     ) -> Response<Full<Bytes>> {
-        self.try_upgrade(request, peer, dialect)
+        self.try_upgrade(request, peer, wanted)
             .unwrap_or_else(Refused::response)
     }
 
@@ -110,9 +131,14 @@ impl Connections {
         &self,
         mut request: Request<Incoming>,
         peer: SocketAddr,
-        dialect: &DialectName,
+        wanted: Wanted<'_>,
     ) -> Result<Response<Full<Bytes>>, Refused> {
-        let response = handshake::accept(&request, *dialect == DialectName::Native)?;
+        let Wanted {
+            dialect,
+            subprotocol,
+            entrance,
+        } = wanted;
+        let response = handshake::accept(&request, subprotocol)?;
         if self.0.draining.load(Relaxed) {
             return Err(Refused::Unavailable("the gateway is stopping"));
         }
@@ -124,12 +150,12 @@ impl Connections {
                 Some(self.0.encoders.take_seat(instance).ok_or(away)?)
             }
         };
-        let counted = self.count().ok_or_else(|| {
-            counter!("hearthgate_connections_refused_total", "reason" => "full").increment(1);
-            Refused::Unavailable("the gateway has as many connections as it may")
+        let counted = self.count(dialect, entrance).map_err(|reason| {
+            counter!("hearthgate_connections_refused_total", "reason" => reason).increment(1);
+            Refused::Unavailable("there are as many connections as there may be")
         })?;
         let upgrade = hyper::upgrade::on(&mut request);
-        let opening = Opening::new(&request, peer, dialect, seat);
+        let opening = Opening::new(&request, peer, dialect, seat, entrance);
         let connections = self.clone();
         tokio::spawn(async move {
             // What is only needed to open is boxed, so that the task of an open connection is small.
@@ -143,11 +169,11 @@ impl Connections {
         Ok(response)
     }
 
-    /// Takes a new configuration; limits hold for open connections too, but for the size of messages.
+    /// Takes a new configuration, and has open connections follow what their listeners say by now.
     pub fn apply(&self, settings: config::Connections) {
         let shards = self.0.shards.clone();
-        self.0.backend.settings.store(Arc::new(settings.clone()));
-        tokio::spawn(async move { shards.apply(&settings).await });
+        self.0.backend.settings.store(Arc::new(settings));
+        tokio::spawn(async move { shards.refresh().await });
     }
 
     /// Ends all connections: no new ones, `disconnect` with advice, outboxes written out, closed; cut off at the deadline.
@@ -170,17 +196,31 @@ impl Connections {
         }
     }
 
-    fn count(&self) -> Option<Counted> {
+    /// Counts a connection, or says which limit is reached.
+    fn count(
+        &self,
+        dialect: &DialectName,
+        entrance: &Entrance,
+    ) -> Result<Box<Counted>, &'static str> {
+        let settings = self.0.backend.settings.load();
+        let own = settings.dialects.get(dialect);
+        let most = own.and_then(|d| d.max_connections).unwrap_or(usize::MAX);
+        let of_dialect = {
+            let mut dialects = self.0.dialects.lock();
+            let room = dialects.entry(dialect.clone()).or_default();
+            room.take(most).ok_or("dialect")?
+        };
+        let of_listener = entrance.room.take(entrance.most()).ok_or("listener")?;
         let population = self.0.shards.population().clone();
-        let limit = self.0.backend.settings.load().max_connections;
-        if !population.try_add(limit) {
-            return None;
+        if !population.try_add(settings.max_connections) {
+            return Err("full");
         }
         self.0.open.increment(1);
-        Some(Counted {
+        Ok(Box::new(Counted {
             population,
             open: self.0.open.clone(),
-        })
+            _taken: [of_dialect, of_listener],
+        }))
     }
 }
 

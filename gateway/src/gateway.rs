@@ -106,7 +106,7 @@ impl Gateway {
             plugins.clone(),
         );
         let mut listeners = Listeners::new(connections.clone(), plugins.clone());
-        listeners.open(sockets.clients, config.connections.handshake_timeout);
+        listeners.open(sockets.clients);
 
         let (orders, ordered) = mpsc::channel::<Order>(ORDERS);
         let (commands, commanded) = mpsc::channel(ORDERS);
@@ -245,15 +245,20 @@ fn serve_admin(bound: Bound, config: &Config, state: State) -> Listening {
     bound.serve(Arc::new(admin), config.connections.handshake_timeout)
 }
 
+fn spoken(dialects: &[DialectName]) -> String {
+    let each = dialects.iter().map(|dialect| match dialect {
+        DialectName::Native => "the native protocol".to_owned(),
+        DialectName::Plugin(name) => format!("the dialect of {name}"),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// Says what runs where.
 fn announce(config: &Config, addresses: &[SocketAddr], admin: Option<SocketAddr>) {
     for (listener, address) in config.listeners.iter().zip(addresses) {
         for route in &listener.routes {
             let (scheme, what) = match &route.mount {
-                Mount::Dialect(DialectName::Native) => ("ws", "the native protocol".to_owned()),
-                Mount::Dialect(DialectName::Plugin(name)) => {
-                    ("ws", format!("the dialect of {name}"))
-                }
+                Mount::Dialects(dialects) => ("ws", spoken(dialects)),
                 Mount::Plugin(name) => ("http", format!("the routes of {name}")),
             };
             let url = format!("{scheme}://{address}{}", route.path);

@@ -1,63 +1,120 @@
 //! What clients are answered on a listener's paths: the upgrade to WebSocket, or a plugin's routes.
 
 pub mod body;
+pub mod choose;
+pub mod cors;
+pub mod origin;
 pub mod plugin;
 pub mod reply;
 pub mod table;
 
-use crate::connection::Connections;
+use crate::config::{DialectName, Listener, Mount, Route};
+use crate::connection::{Connections, Entrance, Wanted};
 use crate::listener::Answer;
 use crate::plugins::PluginHost;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, HeaderMap, UPGRADE};
+use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
+use origin::Visitor;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use table::{Found, Table};
+use table::Table;
 
 /// Answers the requests of one listener. Its table can be exchanged while it is served.
 pub struct Front {
     table: ArcSwap<Table>,
+    entrance: Entrance,
     connections: Connections,
     plugins: PluginHost,
 }
 
 impl Front {
-    /// What answers by this table.
+    /// What answers for this listener.
     #[must_use]
-    pub fn new(table: Table, connections: Connections, plugins: PluginHost) -> Self {
+    pub fn new(listener: &Listener, connections: Connections, plugins: PluginHost) -> Self {
         Self {
-            table: ArcSwap::from_pointee(table),
+            table: ArcSwap::from_pointee(Table::new(listener)),
+            entrance: Entrance::new(listener),
             connections,
             plugins,
         }
     }
 
-    /// Answers by another table from the next request on. Connections that are open stay.
-    pub fn exchange(&self, table: Table) {
-        self.table.store(Arc::new(table));
+    /// Answers by another configuration of the listener from the next request on. Connections that are open stay.
+    pub fn exchange(&self, listener: &Listener) {
+        self.table.store(Arc::new(Table::new(listener)));
+        self.entrance.exchange(listener);
+    }
+
+    async fn respond(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let table = self.table.load_full();
+        let Some(route) = table.find(request.uri().path()) else {
+            return not_found(request.uri().path(), &table);
+        };
+        let visitor = match origin::visitor(&route.policy.origins, &request) {
+            Ok(visitor) => visitor,
+            Err(origin) => return foreign(&origin),
+        };
+        match &route.mount {
+            Mount::Dialects(_) if !asks_for_websocket(&request) => upgrade_required(&request),
+            Mount::Dialects(dialects) => self.upgrade(dialects, request, peer),
+            Mount::Plugin(_) if cors::asks(&request) => {
+                cors::options(table.cors(), &visitor, &request)
+            }
+            Mount::Plugin(instance) => {
+                let plugins = &self.plugins;
+                let max_body = table.max_body();
+                let mut response = plugin::serve(plugins, instance, request, peer, max_body).await;
+                label(&mut response, &table, route, &visitor);
+                response
+            }
+        }
+    }
+
+    fn upgrade(
+        &self,
+        dialects: &[DialectName],
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
+        let chosen = match choose::choose(dialects, &request) {
+            Ok(chosen) => chosen,
+            Err(why) => return reply::error(StatusCode::BAD_REQUEST, "UNKNOWN_DIALECT", &why),
+        };
+        let wanted = Wanted {
+            dialect: chosen.dialect,
+            subprotocol: chosen.subprotocol,
+            entrance: &self.entrance,
+        };
+        self.connections.upgrade(request, peer, wanted)
     }
 }
 
 impl Answer for Front {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
-        let table = self.table.load_full();
-        let response = match table.find(request.uri().path()) {
-            Found::Nothing => not_found(request.uri().path(), &table),
-            Found::Plugin(instance) => {
-                plugin::serve(&self.plugins, instance, request, peer, table.max_body()).await
-            }
-            Found::Dialect(_) if !asks_for_websocket(&request) => upgrade_required(&request),
-            Found::Dialect(dialect) => self.connections.upgrade(request, peer, dialect),
-        };
+        let response = self.respond(request, peer).await;
         let status = response.status().as_u16();
         metrics::counter!("hearthgate_http_responses_total", "status" => status.to_string())
             .increment(1);
         response
     }
+}
+
+fn label(response: &mut Response<Full<Bytes>>, table: &Table, route: &Route, visitor: &Visitor) {
+    cors::label(response, table.cors(), &route.policy, visitor);
+}
+
+/// The answer to a web page that may not ask (RFC 6455, section 4.2.2, item 4).
+fn foreign(origin: &str) -> Response<Full<Bytes>> {
+    metrics::counter!("hearthgate_origins_refused_total").increment(1);
+    tracing::debug!(origin, "a page of another origin was refused");
+    let why = format!(
+        "pages of the origin {origin:?} may not ask here; the operator can allow them (origins)"
+    );
+    reply::error(StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN", &why)
 }
 
 /// Whether it is an attempt at RFC 6455's opening handshake; whether a good one is for the connection to judge.
@@ -75,10 +132,10 @@ fn names(headers: &HeaderMap, header: &str, token: &str) -> bool {
 }
 
 fn upgrade_required(request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let why = "this path speaks WebSocket, which begins with a GET request";
         let mut response = reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", why);
-        let get = hyper::header::HeaderValue::from_static("GET");
+        let get = HeaderValue::from_static("GET");
         response.headers_mut().insert(ALLOW, get);
         return response;
     }
@@ -86,8 +143,8 @@ fn upgrade_required(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let mut response = reply::error(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", why);
     let headers = response.headers_mut();
     // RFC 9110, section 15.5.22: the answer names what to upgrade to.
-    let websocket = hyper::header::HeaderValue::from_static("websocket");
-    let upgrade = hyper::header::HeaderValue::from_static("upgrade");
+    let websocket = HeaderValue::from_static("websocket");
+    let upgrade = HeaderValue::from_static("upgrade");
     headers.insert(UPGRADE, websocket);
     headers.insert(CONNECTION, upgrade);
     response

@@ -16,7 +16,7 @@ mod status;
 mod wake;
 mod worker;
 
-pub use command::{Begun, Closing, Number, Registration, Subscription};
+pub use command::{Begun, Closing, LiveTerms, Number, Registration, Subscription};
 pub use report::Report;
 pub use status::Status;
 
@@ -120,7 +120,7 @@ impl Shards {
             .map(|_| {
                 let (batches, arriving) = mpsc::channel(settings.shard_queue.max(1));
                 let (commands, asking) = mpsc::channel(COMMAND_QUEUE);
-                let worker = Worker::new(settings.clone(), population.clone());
+                let worker = Worker::new(population.clone());
                 tokio::spawn(worker.run(arriving, asking));
                 Entrance { batches, commands }
             })
@@ -165,10 +165,9 @@ impl Shards {
         Some(Room(permits))
     }
 
-    /// Takes a new configuration.
-    pub async fn apply(&self, settings: &config::Connections) {
-        self.tell(|| Command::Apply(Box::new(settings.clone())))
-            .await;
+    /// Has every shard look at its connections' terms anew.
+    pub async fn refresh(&self) {
+        self.tell(|| Command::Refresh).await;
     }
 
     /// Closes every connection: the native ones with the first, the others with the second.

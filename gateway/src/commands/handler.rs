@@ -48,7 +48,7 @@ pub(super) fn run(
         let message = format!("nobody here answers messages of type {shown:?}");
         return Err(Refusal::new(ErrorCode::UnknownType, message));
     };
-    let limit = context.backend.settings.load().calls_in_flight;
+    let limit = context.terms.load().calls_in_flight;
     let Some(call) = context.calls.begin(limit) else {
         let message = format!("at most {limit} calls may be under way at once");
         return Err(Refusal::new(ErrorCode::RateLimited, message).retry_after(RETRY_AFTER));

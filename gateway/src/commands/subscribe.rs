@@ -13,7 +13,7 @@ pub(super) async fn run(
     id: Option<CommandId>,
     wanted: Subscribe,
 ) -> Result<Answer, Refusal> {
-    let limit = context.backend.settings.load().max_subscriptions;
+    let limit = context.terms.load().max_subscriptions;
     if context.subscriptions.len() >= limit {
         let message = format!("a connection may have at most {limit} subscriptions");
         return Err(Refusal {

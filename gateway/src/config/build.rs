@@ -1,5 +1,6 @@
 //! Plain data → the validated types.
 
+use super::connections::Dialects;
 use super::reference::TOP;
 use super::section::{Report, Section};
 use super::tree::{Node, Place};
@@ -13,10 +14,13 @@ use std::collections::BTreeMap;
 pub fn build(root: Option<&Node>, report: &Report) -> Config {
     let top = Section::new(root, TOP, String::new(), report);
     let instances = instances(&top);
+    let dialects = Dialects::read(&top);
+    let mut connections = Connections::read(&top.section("connections"));
+    connections.dialects = dialects.terms(&connections.terms);
     let config = Config {
-        listeners: listeners(&top),
+        listeners: listeners(&top, &connections, &dialects),
         admin: admin(&top.section("admin")),
-        connections: Connections::read(&top.section("connections")),
+        connections,
         plugins: plugins(&top.section("plugins")),
         instances,
         log: log(&top.section("log")),
@@ -26,14 +30,19 @@ pub fn build(root: Option<&Node>, report: &Report) -> Config {
         },
     };
     check_addresses(&top, &config);
-    check_routes(&top, &config);
+    check_routes(&top, &config, &dialects);
     config
 }
 
-fn listeners(top: &Section<'_>) -> Vec<Listener> {
+fn listeners(
+    top: &Section<'_>,
+    connections: &Connections,
+    dialects: &Dialects<'_>,
+) -> Vec<Listener> {
+    let read = |section: &Section<'_>| Listener::read(section, connections, dialects);
     if top.has("listener") {
         let sections = top.sections("listener");
-        return sections.iter().filter_map(Listener::read).collect();
+        return sections.iter().filter_map(read).collect();
     }
     let default = TOP.iter().find(|k| k.name == "listener");
     let text = default.expect("the reference has it").default;
@@ -41,7 +50,7 @@ fn listeners(top: &Section<'_>) -> Vec<Listener> {
     let node = node.expect("defaults are valid TOML");
     let top = Section::new(Some(&node), TOP, String::new(), top.report());
     let sections = top.sections("listener");
-    sections.iter().filter_map(Listener::read).collect()
+    sections.iter().filter_map(read).collect()
 }
 
 fn admin(section: &Section<'_>) -> Admin {
@@ -159,34 +168,46 @@ fn same_socket(a: std::net::SocketAddr, b: std::net::SocketAddr) -> bool {
     a == b || (a.port() == b.port() && family && wild)
 }
 
-/// Routes lead to instances that exist.
-fn check_routes(top: &Section<'_>, config: &Config) {
+/// Routes lead to instances that exist, and so do the tables of dialects.
+fn check_routes(top: &Section<'_>, config: &Config, dialects: &Dialects<'_>) {
     let known = config.instances.iter().map(|i| i.name.as_str());
     let known: Vec<_> = known.collect();
+    let with_native: Vec<_> = ["native"]
+        .into_iter()
+        .chain(known.iter().copied())
+        .collect();
     for listener in top.sections("listener") {
         for route in listener.sections("routes") {
-            for (name, also) in [("dialect", Some("native")), ("plugin", None)] {
-                let Some(target) = route.text(name) else {
-                    continue;
-                };
-                let known: Vec<_> = also.into_iter().chain(known.iter().copied()).collect();
-                if known.contains(&target.as_str()) {
-                    continue;
+            for (name, known) in [("dialect", &with_native), ("plugin", &known)] {
+                if let Some(target) = route.text(name)
+                    && let Err(why) = exists(&target, known)
+                {
+                    route.problem(name, why);
                 }
-                let why = match super::keys::nearest(&target, known.iter().copied()) {
-                    Some(near) => {
-                        format!("no instance is called {target:?}; did you mean {near:?}?")
-                    }
-                    None if known.is_empty() => {
-                        format!("no instance is called {target:?}: there is none yet")
-                    }
-                    None => format!(
-                        "no instance is called {target:?}; there are {}",
-                        super::keys::quoted(&known)
-                    ),
-                };
-                route.problem(name, why);
             }
+            let _reported = route.texts("dialects", |name| exists(name, &with_native));
         }
     }
+    for (name, section) in dialects.strangers(&known) {
+        if let Err(why) = exists(&name, &with_native) {
+            let place = section.place("");
+            top.report().add(&place, section.name(), why);
+        }
+    }
+}
+
+fn exists(target: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&target) {
+        return Ok(());
+    }
+    Err(match super::keys::nearest(target, known.iter().copied()) {
+        Some(near) => format!("no instance is called {target:?}; did you mean {near:?}?"),
+        None if known.is_empty() => {
+            format!("no instance is called {target:?}: there is none yet")
+        }
+        None => format!(
+            "no instance is called {target:?}; there are {}",
+            super::keys::quoted(known)
+        ),
+    })
 }

@@ -29,6 +29,7 @@ pub fn default_file() -> String {
                 comment(&mut text, "", key);
                 instance(&mut text, key.name, keys);
             }
+            Shape::Named(keys) if key.name == "dialects" => overrides(&mut text, key, keys),
             Shape::Section(keys) => {
                 comment(&mut text, "", key);
                 let _ = writeln!(text, "[{}]", key.name);
@@ -71,9 +72,39 @@ fn example(key: &Key) -> &'static str {
     }
 }
 
+/// A listener; its tables as comments, since an empty one could mean something else than none.
 fn listener(text: &mut String, key: &Key, keys: &[Key]) {
     let _ = writeln!(text, "[[{}]]", key.name);
-    pairs(text, "", keys);
+    let (tables, plain): (Vec<_>, Vec<_>) = keys
+        .iter()
+        .partition(|k| matches!(k.shape, Shape::Section(_)));
+    let plain: Vec<Key> = plain.into_iter().copied().collect();
+    pairs(text, "", &plain);
+    for table in tables {
+        let Shape::Section(keys) = table.shape else {
+            continue;
+        };
+        comment(text, "", table);
+        let _ = writeln!(text, "# [{}.{}]", key.name, table.name);
+        match keys.iter().all(|k| k.default.is_empty()) {
+            true => names(text, keys),
+            false => pairs(text, "# ", keys),
+        }
+    }
+}
+
+/// Tables that override others, all of them as a comment.
+fn overrides(text: &mut String, key: &Key, keys: &[Key]) {
+    comment(text, "", key);
+    let _ = writeln!(text, "# [{}.native]", key.name);
+    names(text, keys);
+}
+
+/// Keys that are explained where they are not overridden.
+fn names(text: &mut String, keys: &[Key]) {
+    for key in keys {
+        let _ = writeln!(text, "# {} = …", key.name);
+    }
 }
 
 /// An instance, all of it as a comment: none is there by default.

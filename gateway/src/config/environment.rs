@@ -135,7 +135,7 @@ fn read(shape: Shape, value: &str, place: &Place) -> Result<Node, String> {
         value: Value::Text(value.to_owned()),
     };
     match shape {
-        Shape::Size(..) | Shape::Span(..) | Shape::Address => Ok(text()),
+        Shape::Size(..) | Shape::Span(..) | Shape::Period(..) | Shape::Address => Ok(text()),
         Shape::Path | Shape::Choice(_) | Shape::Text => Ok(text()),
         Shape::Free => Ok(Node::parse_value(value, place).unwrap_or_else(|_| text())),
         _ => Node::parse_value(value, place)

@@ -37,6 +37,10 @@ fn value(shape: Shape) -> Value {
             json!({ "type": "string", "pattern": "^[0-9]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB)$" })
         }
         Shape::Span(..) => json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$" }),
+        Shape::Period(..) => json!({ "anyOf": [
+            { "type": "string", "pattern": "^([0-9]+ *(ms|s|m|h|d)|never)$" },
+            { "const": 0 },
+        ] }),
         Shape::Choice(words) => json!({ "enum": words }),
         Shape::Address | Shape::Path | Shape::Text => json!({ "type": "string" }),
         Shape::Texts => json!({ "type": "array", "items": { "type": "string" } }),

@@ -35,6 +35,8 @@ pub enum Shape {
     Size(u64, u64),
     /// A span of time, `"50ms"`, between two bounds in milliseconds.
     Span(u64, u64),
+    /// As a span, or `"never"`.
+    Period(u64, u64),
     /// `"127.0.0.1:3001"`.
     Address,
     /// A file or a folder; relative to the folder of the configuration file.
@@ -79,6 +81,13 @@ impl Key {
         self.change = Change::Restart;
         self
     }
+
+    /// The same key where it overrides another table's: absent, the other's holds.
+    #[must_use]
+    pub const fn inherited(mut self) -> Self {
+        self.default = "";
+        self
+    }
 }
 
 impl Shape {
@@ -90,6 +99,7 @@ impl Shape {
             Self::Count(min, max) => format!("a whole number from {min} to {max}"),
             Self::Size(..) => "a size such as \"32MiB\"".into(),
             Self::Span(..) => "a duration such as \"50ms\", \"5s\" or \"1m\"".into(),
+            Self::Period(..) => "a duration such as \"30s\", or \"never\"".into(),
             Self::Address => {
                 "an IP address and a port such as \"127.0.0.1:3001\" or \"[::1]:3001\"".into()
             }

@@ -1,9 +1,13 @@
 //! Every key of the file: its shape, its default and what it means.
 
+pub mod connections;
 pub mod instance;
+pub mod listener;
 
 use super::keys::{Key, Shape};
+pub use connections::{CONNECTIONS, DIALECT, OVERRIDES};
 use instance::INSTANCE;
+use listener::LISTENER;
 
 /// A day in milliseconds: no timeout needs more.
 pub(crate) const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -29,6 +33,12 @@ pub const TOP: &[Key] = &[
         Shape::Section(CONNECTIONS),
         "",
         "What holds for every client connection.",
+    ),
+    Key::new(
+        "dialects",
+        Shape::Named(DIALECT),
+        "",
+        "What differs for the connections of one dialect: [dialects.NAME], NAME being native or a handler's. It stands above the listener's limits and [connections].",
     ),
     Key::new(
         "plugins",
@@ -57,50 +67,6 @@ pub const TOP: &[Key] = &[
     ),
 ];
 
-/// `[[listener]]`
-pub const LISTENER: &[Key] = &[
-    Key::new(
-        "address",
-        Shape::Address,
-        "",
-        "Where it listens. Port 0 takes a free one; 0.0.0.0 and [::] stand for every interface.",
-    ),
-    Key::new(
-        "routes",
-        Shape::Sections(ROUTE),
-        "",
-        "What is served on which path: { path = \"/ws\", dialect = \"native\" } or { path = \"/api/{*rest}\", plugin = \"NAME\" }.",
-    ),
-    Key::new(
-        "max-body",
-        Shape::Size(0, GIB),
-        "\"1MiB\"",
-        "Largest body of an HTTP request to a plugin's route; beyond it the answer is 413.",
-    ),
-];
-
-/// A route of a listener.
-pub const ROUTE: &[Key] = &[
-    Key::new(
-        "path",
-        Shape::Text,
-        "",
-        "The path: {name} stands for one part, a last {*name} for the rest.",
-    ),
-    Key::new(
-        "dialect",
-        Shape::Text,
-        "",
-        "WebSocket connections of this client protocol: \"native\", or the handler whose plugin speaks it.",
-    ),
-    Key::new(
-        "plugin",
-        Shape::Text,
-        "",
-        "HTTP requests, answered by the routes of this source or handler.",
-    ),
-];
-
 /// `[admin]`
 pub const ADMIN: &[Key] = &[
     Key::new(
@@ -122,96 +88,6 @@ pub const ADMIN: &[Key] = &[
         Shape::Texts,
         "[]",
         "Host names under which it may be asked, besides localhost and its own address; others are refused, against DNS rebinding.",
-    )
-    .at_restart(),
-];
-
-/// `[connections]`
-pub const CONNECTIONS: &[Key] = &[
-    Key::new(
-        "max-connections",
-        Shape::Count(1, 10_000_000),
-        "10000",
-        "Most connections at once, over all listeners. Each needs a file descriptor.",
-    ),
-    Key::new(
-        "max-message",
-        Shape::Size(64, GIB),
-        "\"64KiB\"",
-        "Largest message of a client, all its frames together; beyond it the connection is closed with 1009.",
-    ),
-    Key::new(
-        "max-subscriptions",
-        Shape::Count(1, 1_000_000),
-        "128",
-        "Most subscriptions of one connection.",
-    ),
-    Key::new(
-        "messages-per-second",
-        Shape::Count(1, 1_000_000),
-        "100",
-        "Client messages per second; a burst of as many is allowed. Beyond it they are answered with RATE_LIMITED.",
-    ),
-    Key::new(
-        "calls-in-flight",
-        Shape::Count(1, 65_536),
-        "16",
-        "Calls to handlers that one connection may have under way.",
-    ),
-    Key::new(
-        "handshake-timeout",
-        Shape::Span(100, DAY),
-        "\"10s\"",
-        "Longest time for the headers of a request, and so for a WebSocket handshake.",
-    ),
-    Key::new(
-        "heartbeat-interval",
-        Shape::Span(100, DAY),
-        "\"30s\"",
-        "Every so often each client gets a `heartbeat`.",
-    ),
-    Key::new(
-        "ping-interval",
-        Shape::Span(100, DAY),
-        "\"30s\"",
-        "Every so often each client gets a WebSocket ping.",
-    ),
-    Key::new(
-        "pong-timeout",
-        Shape::Span(100, DAY),
-        "\"75s\"",
-        "Longest silence of a client before it is taken for gone; longer than ping-interval.",
-    ),
-    Key::new(
-        "write-timeout",
-        Shape::Span(100, DAY),
-        "\"10s\"",
-        "Longest time that an answer may wait for a slow client before it is closed with 4408.",
-    ),
-    Key::new(
-        "outbox-frames",
-        Shape::Count(1, 1_000_000),
-        "1024",
-        "Most events that wait for one slow client; beyond it some are dropped and the client is told (`gap`).",
-    ),
-    Key::new(
-        "outbox-size",
-        Shape::Size(4 * KIB, 4 * GIB),
-        "\"4MiB\"",
-        "Most bytes of events that wait for one slow client.",
-    ),
-    Key::new(
-        "shards",
-        Shape::Count(0, 1024),
-        "0",
-        "Tasks that share out the connections; 0: one for each core.",
-    )
-    .at_restart(),
-    Key::new(
-        "shard-queue",
-        Shape::Count(1, 1_000_000),
-        "1024",
-        "Batches of events that wait for one shard before publishers wait.",
     )
     .at_restart(),
 ];

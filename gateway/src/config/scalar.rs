@@ -49,12 +49,28 @@ pub fn read(shape: Shape, node: &Node) -> Result<Scalar, String> {
             }
             Ok(Scalar::Span(Duration::from_millis(millis)))
         }
+        (Shape::Period(..), Value::Text(text)) if text == "never" => {
+            Ok(Scalar::Span(Duration::ZERO))
+        }
+        (Shape::Period(..), Value::Integer(0)) => Ok(Scalar::Span(Duration::ZERO)),
+        (Shape::Period(min, max), Value::Text(text)) => match span(text).ok_or_else(wrong)? {
+            0 => Ok(Scalar::Span(Duration::ZERO)),
+            millis if (min..=max).contains(&millis) => {
+                Ok(Scalar::Span(Duration::from_millis(millis)))
+            }
+            _ => {
+                let (min, max) = (write_span(min), write_span(max));
+                Err(format!(
+                    "must be from {min} to {max}, or \"never\"; is {text}"
+                ))
+            }
+        },
         (Shape::Size(..), Value::Integer(number)) if *number >= 0 => Err(format!(
             "a size needs a unit: \"{number}B\", \"{number}KiB\" or \"{number}MiB\""
         )),
-        (Shape::Span(..), Value::Integer(number)) if *number >= 0 => Err(format!(
-            "a duration needs a unit: \"{number}ms\" or \"{number}s\""
-        )),
+        (Shape::Span(..) | Shape::Period(..), Value::Integer(number)) if *number >= 0 => Err(
+            format!("a duration needs a unit: \"{number}ms\" or \"{number}s\""),
+        ),
         (Shape::Address, Value::Text(text)) => {
             text.parse().map(Scalar::Address).map_err(|_| wrong())
         }

@@ -173,6 +173,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A span of time that may be "never".
+    pub fn period(&self, name: &str) -> Option<Duration> {
+        Some(self.span(name)).filter(|span| !span.is_zero())
+    }
+
     /// An address.
     pub fn address(&self, name: &str) -> Option<SocketAddr> {
         match self.scalar(name) {
@@ -204,7 +209,8 @@ impl<'a> Section<'a> {
 
     /// A list of texts, each read by `parse`; those that it refuses are reported where they stand.
     pub fn texts<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let Some(node) = self.value(name) else {
+        let default = self.default(self.describe(name));
+        let Some(node) = self.value(name).or(default.as_ref()) else {
             return Vec::new();
         };
         let Value::List(items) = &node.value else {

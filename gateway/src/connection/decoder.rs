@@ -96,6 +96,11 @@ impl Decoder {
         }
     }
 
+    /// Takes messages of at most so many bytes from the next frame on.
+    pub fn set_max_message(&mut self, max_message: usize) {
+        self.max_message = max_message;
+    }
+
     /// Reads on; adds each message that is complete. The bytes are unmasked in place. After a close nothing more is read.
     ///
     /// # Errors

@@ -9,8 +9,6 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// The native protocol's name as a WebSocket subprotocol.
-const SUBPROTOCOL: &str = "hearthgate.v1";
 /// When to come back, in seconds, when there is no room.
 const COME_BACK: &str = "5";
 
@@ -25,10 +23,10 @@ pub(super) enum Refused {
     Unavailable(&'static str),
 }
 
-/// Checks a handshake and makes the answer to it.
+/// Checks a handshake and makes the answer to it, in which this subprotocol is chosen.
 pub(super) fn accept<B>(
     request: &Request<B>,
-    native: bool,
+    subprotocol: Option<HeaderValue>,
 ) -> Result<Response<Full<Bytes>>, Refused> {
     let headers = request.headers();
     let version = headers
@@ -50,12 +48,8 @@ pub(super) fn accept<B>(
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     let accept = HeaderValue::try_from(accept).expect("base64 is a valid header value");
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    // A token is offered as one more subprotocol; it is a secret and is never chosen.
-    if native && offers(request, SUBPROTOCOL) {
-        headers.insert(
-            SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(SUBPROTOCOL),
-        );
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     Ok(response)
 }
@@ -98,15 +92,6 @@ fn is_key(key: &[u8]) -> bool {
     key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(base64)
 }
 
-fn offers<B>(request: &Request<B>, protocol: &str) -> bool {
-    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
-    offered
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim() == protocol)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_rfc_is_accepted() {
-        let response = accept(&request(&[]), true).expect("a handshake");
+        let response = accept(&request(&[]), None).expect("a handshake");
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(
             response.headers()[SEC_WEBSOCKET_ACCEPT],
@@ -140,13 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_never_echoed() {
-        let offer = [("sec-websocket-protocol", "bearer.secret, hearthgate.v1")];
-        let response = accept(&request(&offer), true).expect("a handshake");
-        assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], SUBPROTOCOL);
-        let offer = [("sec-websocket-protocol", "bearer.secret")];
-        let response = accept(&request(&offer), true).expect("a handshake");
-        assert!(response.headers().get(SEC_WEBSOCKET_PROTOCOL).is_none());
+    fn the_chosen_subprotocol_is_named() {
+        let chosen = HeaderValue::from_static("hearthgate.v1");
+        let response = accept(&request(&[]), Some(chosen)).expect("a handshake");
+        assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "hearthgate.v1");
     }
 
     #[test]
@@ -156,7 +138,7 @@ mod tests {
             ("sec-websocket-version", "8", 426),
             ("sec-websocket-key", "short", 400),
         ] {
-            let refused = accept(&request(&[(header, value)]), true).expect_err(header);
+            let refused = accept(&request(&[(header, value)]), None).expect_err(header);
             assert_eq!(refused.response().status().as_u16(), status, "{header}");
         }
     }

@@ -1,6 +1,7 @@
 //! From an accepted handshake to a connection that reads and is written to.
 
 use super::decoder::Decoder;
+use super::entrance::Entrance;
 use super::reader::Reader;
 use super::registry::{Entry, Membership};
 use super::session::{Dialect, Session};
@@ -11,13 +12,14 @@ use crate::dialects::encoder::Seat;
 use crate::dialects::{Flow, Native, Plugin, welcome};
 use crate::event::Timestamp;
 use crate::plugins::api::{Client, DialectClient};
-use crate::shard::{Lane, Link, Registration, Status};
+use crate::shard::{Lane, Link, LiveTerms, Registration, Status};
 use bytes::Bytes;
 use hyper::Request;
 use hyper::header::{HeaderValue, USER_AGENT};
 use hyper::upgrade::OnUpgrade;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
@@ -33,6 +35,8 @@ pub(super) struct Opening {
     query: Vec<(String, String)>,
     user_agent: Option<Box<str>>,
     seat: Option<Seat>,
+    terms: LiveTerms,
+    limit: Duration,
 }
 
 /// An open connection: its reading side, what it sent early, and its place in the registry.
@@ -44,6 +48,7 @@ impl Opening {
         peer: SocketAddr,
         dialect: &DialectName,
         seat: Option<Seat>,
+        entrance: &Entrance,
     ) -> Self {
         let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
         let query = request.uri().query().unwrap_or("");
@@ -59,13 +64,14 @@ impl Opening {
                 text.chars().take(MAX_USER_AGENT).collect::<String>().into()
             }),
             seat,
+            terms: entrance.terms(dialect),
+            limit: entrance.handshake_timeout(),
         }
     }
 
     /// Waits for the socket and begins. `None`: the client went away before.
     pub(super) async fn run(self, inner: &Arc<Inner>, upgrade: OnUpgrade) -> Option<Opened> {
-        let limit = inner.backend.settings.load().handshake_timeout;
-        let upgraded = match timeout(limit, upgrade).await {
+        let upgraded = match timeout(self.limit, upgrade).await {
             Ok(Ok(upgraded)) => upgraded,
             Ok(Err(error)) => {
                 debug!(%error, "a handshake was not completed");
@@ -113,19 +119,20 @@ impl Opening {
             lane: self.seat.as_ref().map_or(Lane::NATIVE, Seat::lane),
             client_id: id.clone(),
             identity: None,
+            terms: self.terms.clone(),
             status: status.clone(),
-            greeting: native.then(|| welcome(&inner.backend, &id)),
+            greeting: native.then(|| welcome(&inner.backend, &self.terms.load(), &id)),
         };
         link.register(registration).await;
+        let terms = self.terms.clone();
         let dialect = self.dialect(inner, &id, &link);
-        let mut session = Session::new(dialect, inner.backend.clone(), inner.received.clone());
+        let mut session = Session::new(dialect, terms.clone(), inner.received.clone());
         if let Flow::Close(closing) = session.open().await {
             link.close(closing).await;
         }
-        let max_message = inner.backend.settings.load().max_message_bytes;
         let reader = Reader {
             socket,
-            decoder: Decoder::new(max_message),
+            decoder: Decoder::new(terms.load().max_message_bytes),
             link,
             status,
             population,
@@ -146,7 +153,9 @@ impl Opening {
                     identity: None,
                     session: String::new(),
                 };
-                let plugin = Plugin::new(backend, instance, link.clone(), address, client, seat);
+                let link = link.clone();
+                let plugin =
+                    Plugin::new(backend, instance, link, self.terms, address, client, seat);
                 Dialect::Plugin(Box::new(plugin))
             }
             _ => {
@@ -155,7 +164,7 @@ impl Opening {
                     identity: None,
                     address,
                 };
-                let context = Context::new(backend, link.clone(), Arc::new(client));
+                let context = Context::new(backend, link.clone(), Arc::new(client), self.terms);
                 Dialect::Native(Native::new(context))
             }
         }

@@ -40,6 +40,11 @@ pub trait Handler: Send {
         true
     }
 
+    /// Most bytes of a message from now on. `None`: as the decoder was made.
+    fn max_message(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether something reached the connection from inside.
     fn poll_pushed(&mut self, _context: &mut Context<'_>) -> Poll<Self::Pushed> {
         Poll::Pending
@@ -132,6 +137,9 @@ impl<H: Handler> Reader<H> {
 
     /// Reads once. `true`: there may be more later; `false`: the end.
     fn read(&mut self, messages: &mut Vec<Message>) -> Result<bool, Violation> {
+        if let Some(most) = self.handler.max_message() {
+            self.decoder.set_max_message(most);
+        }
         SCRATCH.with_borrow_mut(|scratch| match self.socket.try_read(scratch) {
             Ok(0) => Ok(false),
             Ok(count) => {

@@ -2,12 +2,10 @@
 
 use super::rate::{Rate, Verdict};
 use super::reader::{Handler, unsupported};
-use crate::commands::Backend;
 use crate::dialects::{Flow, Native, Plugin};
 use crate::protocol::{CloseCode, ErrorCode, Refusal};
-use crate::shard::Closing;
+use crate::shard::{Closing, LiveTerms};
 use metrics::Counter;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
@@ -23,17 +21,17 @@ pub(super) enum Dialect {
 pub(super) struct Session {
     dialect: Dialect,
     rate: Rate,
-    backend: Arc<Backend>,
+    terms: LiveTerms,
     received: Counter,
 }
 
 impl Session {
-    pub(super) fn new(dialect: Dialect, backend: Arc<Backend>, received: Counter) -> Self {
-        let rate = Rate::new(backend.settings.load().messages_per_second);
+    pub(super) fn new(dialect: Dialect, terms: LiveTerms, received: Counter) -> Self {
+        let rate = Rate::new(terms.load().messages_per_second);
         Self {
             dialect,
             rate,
-            backend,
+            terms,
             received,
         }
     }
@@ -48,7 +46,7 @@ impl Session {
 
     fn judge(&mut self) -> Verdict {
         self.received.increment(1);
-        let per_second = self.backend.settings.load().messages_per_second;
+        let per_second = self.terms.load().messages_per_second;
         self.rate.take(Instant::now(), per_second)
     }
 }
@@ -97,6 +95,10 @@ impl Handler for Session {
             Dialect::Native(_) => Flow::Continue,
             Dialect::Plugin(plugin) => plugin.on_reply(pushed).await,
         }
+    }
+
+    fn max_message(&self) -> Option<usize> {
+        Some(self.terms.load().max_message_bytes)
     }
 
     fn is_native(&self) -> bool {

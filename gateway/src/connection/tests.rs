@@ -42,10 +42,13 @@ async fn gateway(settings: config::Connections) -> Gateway {
     };
     let host = PluginHost::start(plugins, Vec::new(), ports).await;
     let host = host.expect("a host without plugins");
+    let mut listener = config::Config::default().listeners.remove(0);
+    listener.terms = vec![(DialectName::Native, settings.terms.clone())];
+    let entrance = Entrance::new(&listener);
     let connections = Connections::new(settings, registry.clone(), bus.clone(), shards, host);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(serve(listener, connections.clone()));
+    tokio::spawn(serve(listener, connections.clone(), Arc::new(entrance)));
     Gateway {
         address,
         bus,
@@ -55,12 +58,17 @@ async fn gateway(settings: config::Connections) -> Gateway {
     }
 }
 
-async fn serve(listener: TcpListener, connections: Connections) {
+async fn serve(listener: TcpListener, connections: Connections, entrance: Arc<Entrance>) {
     while let Ok((socket, peer)) = listener.accept().await {
-        let connections = connections.clone();
+        let (connections, entrance) = (connections.clone(), entrance.clone());
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let response = connections.upgrade(request, peer, &DialectName::Native);
+                let wanted = Wanted {
+                    dialect: &DialectName::Native,
+                    subprotocol: None,
+                    entrance: &entrance,
+                };
+                let response = connections.upgrade(request, peer, wanted);
                 async move { Ok::<_, Infallible>(response) }
             });
             let http = hyper::server::conn::http1::Builder::new();
@@ -213,10 +221,8 @@ async fn a_session_by_the_document() {
 
 #[tokio::test]
 async fn what_can_not_be_done_is_refused_and_the_socket_stays_open() {
-    let settings = config::Connections {
-        max_subscriptions: 1,
-        ..config::Connections::default()
-    };
+    let mut settings = config::Connections::default();
+    settings.terms.max_subscriptions = 1;
     let gateway = gateway(settings).await;
     let mut client = gateway.connect().await;
     let subscribe = json!({ "type": "subscribe", "data": { "topics": ["a"], "since": { "epoch": "old", "seq": 1 } } });
@@ -262,10 +268,8 @@ async fn what_can_not_be_done_is_refused_and_the_socket_stays_open() {
 
 #[tokio::test]
 async fn too_many_messages_are_refused_then_closed() {
-    let settings = config::Connections {
-        messages_per_second: 2,
-        ..config::Connections::default()
-    };
+    let mut settings = config::Connections::default();
+    settings.terms.messages_per_second = 2;
     let gateway = gateway(settings).await;
     let mut client = gateway.connect().await;
     for _ in 0..400 {
@@ -295,10 +299,8 @@ async fn too_many_messages_are_refused_then_closed() {
 
 #[tokio::test]
 async fn frames_that_break_the_rules_close_with_their_code() {
-    let settings = config::Connections {
-        max_message_bytes: 1000,
-        ..config::Connections::default()
-    };
+    let mut settings = config::Connections::default();
+    settings.terms.max_message_bytes = 1000;
     let gateway = gateway(settings).await;
     let mut large = gateway.connect().await;
     large.say_text("x".repeat(1001)).await;

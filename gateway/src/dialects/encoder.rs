@@ -2,6 +2,7 @@
 
 use crate::bus::{Bus, TapBatch};
 use crate::commands::Backend;
+use crate::config::DialectName;
 use crate::event::{Event, Filter, InstanceName};
 use crate::plugins::api::{GatewayStats, GatewayView};
 use crate::protocol::frame;
@@ -10,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::warn;
@@ -18,6 +20,9 @@ use tracing::warn;
 const TAP_CAPACITY: usize = 8192;
 /// Most events of one call into the plugin.
 const MAX_EVENTS: usize = 256;
+
+/// How soon another heartbeat interval is noticed.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The dialects in use. Cheap to clone.
 #[derive(Clone)]
@@ -115,16 +120,20 @@ struct Encoder {
 impl Encoder {
     async fn run(self) {
         let mut tap = self.bus().tap(Filter::default(), TAP_CAPACITY);
-        let mut heartbeat = Instant::now() + self.interval();
+        let mut beaten = Instant::now();
         loop {
+            let look = self.next_look(beaten);
             tokio::select! {
                 batch = tap.next() => match batch {
                     Some(batch) => self.spread(batch).await,
                     None => return,
                 },
-                () = tokio::time::sleep_until(heartbeat) => {
-                    heartbeat = Instant::now() + self.interval();
-                    self.beat().await;
+                () = tokio::time::sleep_until(look) => {
+                    let interval = self.interval();
+                    if interval.is_some_and(|interval| beaten + interval <= Instant::now()) {
+                        beaten = Instant::now();
+                        self.beat().await;
+                    }
                 }
             }
         }
@@ -202,8 +211,21 @@ impl Encoder {
         &self.inner.backend.bus
     }
 
-    fn interval(&self) -> std::time::Duration {
-        self.inner.backend.settings.load().heartbeat_interval
+    /// `None`: the dialect's clients get no heartbeat.
+    fn interval(&self) -> Option<Duration> {
+        let dialect = DialectName::Plugin(self.instance.clone());
+        self.inner
+            .backend
+            .settings
+            .load()
+            .heartbeat_interval(&dialect)
+    }
+
+    /// When the next heartbeat is due; sooner, to see whether another interval was configured.
+    fn next_look(&self, beaten: Instant) -> Instant {
+        let soon = Instant::now() + LONGEST_WAIT;
+        self.interval()
+            .map_or(soon, |interval| soon.min(beaten + interval))
     }
 }
 

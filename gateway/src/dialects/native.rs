@@ -1,6 +1,7 @@
 //! The native dialect: `protocol` reads a text, `commands` does what it asks.
 
 use crate::commands::{Backend, Context};
+use crate::config::Terms;
 use crate::event::Timestamp;
 use crate::protocol::reply::{self, LimitsText, Welcome};
 use crate::protocol::{Refusal, request};
@@ -31,8 +32,7 @@ impl Native {
 
 /// The first frame of a native connection.
 #[must_use]
-pub fn welcome(backend: &Backend, client_id: &str) -> Bytes {
-    let settings = backend.settings.load();
+pub fn welcome(backend: &Backend, terms: &Terms, client_id: &str) -> Bytes {
     let position = backend.bus.position();
     reply::welcome(&Welcome {
         client_id,
@@ -42,11 +42,13 @@ pub fn welcome(backend: &Backend, client_id: &str) -> Bytes {
         protocol: 1,
         identity: None,
         limits: LimitsText {
-            max_message_bytes: settings.max_message_bytes,
-            max_subscriptions: settings.max_subscriptions,
-            messages_per_second: settings.messages_per_second,
+            max_message_bytes: terms.max_message_bytes,
+            max_subscriptions: terms.max_subscriptions,
+            messages_per_second: terms.messages_per_second,
         },
-        heartbeat_seconds: settings.heartbeat_interval.as_secs().max(1),
+        heartbeat_seconds: terms
+            .heartbeat_interval
+            .map_or(0, |span| span.as_secs().max(1)),
         epoch: &position.epoch,
     })
 }

@@ -10,7 +10,7 @@ use crate::plugins::DialectHandle;
 use crate::plugins::api::{Action, CallError, Client, DialectClient};
 use crate::protocol::frame;
 use crate::protocol::request::Policy;
-use crate::shard::{Closing, Link, Subscription};
+use crate::shard::{Closing, Link, LiveTerms, Subscription};
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub struct Plugin {
     backend: Arc<Backend>,
     instance: InstanceName,
     link: Link,
+    terms: LiveTerms,
     address: String,
     client: DialectClient,
     names: Vec<(String, u64)>,
@@ -48,6 +49,7 @@ impl Plugin {
         backend: Arc<Backend>,
         instance: InstanceName,
         link: Link,
+        terms: LiveTerms,
         address: String,
         client: DialectClient,
         seat: Seat,
@@ -56,6 +58,7 @@ impl Plugin {
             backend,
             instance,
             link,
+            terms,
             address,
             client,
             names: Vec::new(),
@@ -149,7 +152,7 @@ impl Plugin {
         let known = self.names.iter().find(|(other, _)| *other == name);
         let id = match known {
             Some((_, id)) => *id,
-            None if self.names.len() >= self.backend.settings.load().max_subscriptions => {
+            None if self.names.len() >= self.terms.load().max_subscriptions => {
                 return self.failed("the connection has as many subscriptions as it may");
             }
             None => {
@@ -188,7 +191,7 @@ impl Plugin {
     /// Calls a handler in a task of its own; its reply comes back through the session's queue.
     fn call(&self, kind: String, data: Box<RawValue>) {
         let handler = self.backend.plugins.handler(&kind);
-        let limit = self.backend.settings.load().calls_in_flight;
+        let limit = self.terms.load().calls_in_flight;
         let call = self.calls.begin(limit);
         let replies = self.replies.0.clone();
         let client = Client {

@@ -3,12 +3,11 @@
 use super::StartError;
 use crate::config::Listener;
 use crate::connection::Connections;
-use crate::http::{Front, table::Table};
+use crate::http::Front;
 use crate::listener::{Bound, Listening};
 use crate::plugins::PluginHost;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// The client listeners that are open.
@@ -53,19 +52,18 @@ impl Listeners {
     }
 
     /// Serves bound sockets.
-    pub fn open(&mut self, bound: Vec<(Listener, Bound)>, head_timeout: Duration) {
+    pub fn open(&mut self, bound: Vec<(Listener, Bound)>) {
         for (listener, bound) in bound {
-            self.open.push(self.serve(&listener, bound, head_timeout));
+            self.open.push(self.serve(&listener, bound));
         }
     }
 
-    fn serve(&self, listener: &Listener, bound: Bound, head_timeout: Duration) -> Open {
-        let table = Table::new(listener);
-        let front = Front::new(table, self.connections.clone(), self.plugins.clone());
+    fn serve(&self, listener: &Listener, bound: Bound) -> Open {
+        let front = Front::new(listener, self.connections.clone(), self.plugins.clone());
         let front = Arc::new(front);
         Open {
             configured: listener.address,
-            listening: bound.serve(front.clone(), head_timeout),
+            listening: bound.serve(front.clone(), listener.handshake_timeout),
             front,
         }
     }
@@ -94,25 +92,20 @@ impl Listeners {
     }
 
     /// Applies a new configuration: routes exchanged, new sockets served, old ones closed. Connections stay.
-    pub fn exchange(
-        &mut self,
-        listeners: &[Listener],
-        mut prepared: Prepared,
-        head_timeout: Duration,
-    ) -> Exchanged {
+    pub fn exchange(&mut self, listeners: &[Listener], mut prepared: Prepared) -> Exchanged {
         let mut before = std::mem::take(&mut self.open);
         let mut exchanged = Exchanged::default();
         for listener in listeners {
             let same = |address: &SocketAddr| *address == listener.address;
             if let Some(at) = before.iter().position(|o| same(&o.configured)) {
                 let open = before.remove(at);
-                open.front.exchange(Table::new(listener));
-                open.listening.set_head_timeout(head_timeout);
+                open.front.exchange(listener);
+                open.listening.set_head_timeout(listener.handshake_timeout);
                 self.open.push(open);
             } else if let Some(at) = prepared.iter().position(|(a, _)| same(a)) {
                 let (_, bound) = prepared.remove(at);
                 exchanged.opened.push(bound.address().to_string());
-                let open = self.serve(listener, bound, head_timeout);
+                let open = self.serve(listener, bound);
                 self.open.push(open);
             }
         }

@@ -101,14 +101,13 @@ impl Controller {
             .plugins
             .apply(config.plugins.clone(), config.instances.clone())
             .await;
-        self.connections.apply(config.connections.clone());
         let head_timeout = config.connections.handshake_timeout;
         if let Some(admin) = &self.admin {
             admin.set_head_timeout(head_timeout);
         }
-        let listeners = self
-            .listeners
-            .exchange(&config.listeners, prepared, head_timeout);
+        let listeners = self.listeners.exchange(&config.listeners, prepared);
+        // After the listeners: open connections look at what these say by now.
+        self.connections.apply(config.connections.clone());
         let _ = self.addresses.send(self.listeners.addresses());
         self.plugins.set_own_addresses(self.own_addresses(&[]));
         if let Some(logs) = &self.options.logs {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -45,7 +45,11 @@ pub async fn serve(
         Err(response) => return *response,
     };
     let call = HttpCall {
-        method: head.method.as_str().to_owned(),
+        // HEAD is GET without the body, which hyper leaves out (RFC 9110, section 9.3.2).
+        method: match head.method {
+            Method::HEAD => "GET".to_owned(),
+            ref method => method.as_str().to_owned(),
+        },
         path: head.uri.path().to_owned(),
         query: pairs(head.uri.query().unwrap_or_default()),
         headers: visible(&head.headers),

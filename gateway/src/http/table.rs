@@ -1,23 +1,13 @@
 //! The table of a listener's routes.
 
-use crate::config::{DialectName, Listener, Mount};
-use crate::event::InstanceName;
-
-/// What a path leads to.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Found<'a> {
-    /// WebSocket connections of a dialect.
-    Dialect(&'a DialectName),
-    /// A plugin's routes.
-    Plugin(&'a InstanceName),
-    /// Nothing.
-    Nothing,
-}
+use crate::config::{Cors, Listener, Mount, Route};
 
 /// The table of a listener's routes.
 #[derive(Debug, Clone)]
 pub struct Table {
-    router: matchit::Router<Mount>,
+    router: matchit::Router<usize>,
+    routes: Vec<Route>,
+    cors: Cors,
     served: String,
     max_body: usize,
 }
@@ -28,16 +18,18 @@ impl Table {
     pub fn new(listener: &Listener) -> Self {
         let mut router = matchit::Router::new();
         let mut served = Vec::new();
-        for route in &listener.routes {
-            if router.insert(&route.path, route.mount.clone()).is_ok() {
+        for (i, route) in listener.routes.iter().enumerate() {
+            if router.insert(&route.path, i).is_ok() {
                 served.push(match route.mount {
-                    Mount::Dialect(_) => format!("{} (WebSocket)", route.path),
+                    Mount::Dialects(_) => format!("{} (WebSocket)", route.path),
                     Mount::Plugin(_) => format!("{} (HTTP)", route.path),
                 });
             }
         }
         Self {
             router,
+            routes: listener.routes.clone(),
+            cors: listener.cors.clone(),
             served: served.join(", "),
             max_body: listener.max_body_bytes,
         }
@@ -45,12 +37,15 @@ impl Table {
 
     /// What a path leads to.
     #[must_use]
-    pub fn find(&self, path: &str) -> Found<'_> {
-        match self.router.at(path).map(|found| found.value) {
-            Ok(Mount::Dialect(dialect)) => Found::Dialect(dialect),
-            Ok(Mount::Plugin(instance)) => Found::Plugin(instance),
-            Err(_) => Found::Nothing,
-        }
+    pub fn find(&self, path: &str) -> Option<&Route> {
+        let found = self.router.at(path).ok()?;
+        self.routes.get(*found.value)
+    }
+
+    /// What browsers' pages may ask.
+    #[must_use]
+    pub fn cors(&self) -> &Cors {
+        &self.cors
     }
 
     /// The paths, for someone who asked for another.
@@ -72,22 +67,38 @@ mod tests {
     use crate::config::Config;
 
     #[test]
-    fn finds_the_mount_of_a_path() {
+    fn finds_the_route_of_a_path() {
         let text = r#"
             [[listener]]
             address = "127.0.0.1:0"
-            routes = [{ path = "/ws", dialect = "native" }, { path = "/api/{*rest}", plugin = "rooms" }]
+            routes = [
+                { path = "/ws", dialect = "native" },
+                { path = "/api/{*rest}", plugin = "rooms" },
+                { path = "/rooms", plugin = "rooms" },
+                { path = "/rooms/", plugin = "rooms" },
+                { path = "/rooms/{*rest}", plugin = "rooms" },
+            ]
             [handlers.rooms]
             plugin = "rooms"
         "#;
         let config = Config::parse(text).expect("a valid configuration");
         let table = Table::new(&config.listeners[0]);
-        let rooms = InstanceName::parse("rooms").expect("a valid name");
-        let check = |path, expected| assert_eq!(table.find(path), expected, "{path}");
-        check("/ws", Found::Dialect(&DialectName::Native));
-        check("/ws/", Found::Nothing);
-        check("/api/a/b", Found::Plugin(&rooms));
-        check("/api", Found::Nothing);
-        assert_eq!(table.served(), "/ws (WebSocket), /api/{*rest} (HTTP)");
+        let check = |path, expected: Option<&str>| {
+            let found = table.find(path).map(|route| route.path.as_str());
+            assert_eq!(found, expected, "{path}");
+        };
+        check("/ws", Some("/ws"));
+        check("/ws/", None);
+        check("/api/a/b", Some("/api/{*rest}"));
+        check("/api", None);
+        check("/rooms", Some("/rooms"));
+        check("/rooms/", Some("/rooms/"));
+        check("/rooms/7", Some("/rooms/{*rest}"));
+        check("/rooms/7/", Some("/rooms/{*rest}"));
+        assert!(
+            table
+                .served()
+                .starts_with("/ws (WebSocket), /api/{*rest} (HTTP)")
+        );
     }
 }

@@ -102,12 +102,14 @@ fn check_file(config: &Config, instance: &Instance) -> Vec<Problem> {
 /// Paths that lead to the instance although it has no such role: every client would be turned away there.
 fn check_mounts(package: &Package, instance: &Instance, listeners: &[Listener]) -> Vec<Problem> {
     let lacking = |route: &Route| {
-        let (needed, name) = match &route.mount {
-            Mount::Plugin(name) => (Role::Routes, name),
-            Mount::Dialect(DialectName::Plugin(name)) => (Role::Dialect, name),
-            Mount::Dialect(DialectName::Native) => return None,
+        let leads = |name: &InstanceName| *name == instance.name;
+        let speaks =
+            |dialect: &DialectName| matches!(dialect, DialectName::Plugin(name) if leads(name));
+        let (needed, here) = match &route.mount {
+            Mount::Plugin(name) => (Role::Routes, leads(name)),
+            Mount::Dialects(dialects) => (Role::Dialect, dialects.iter().any(speaks)),
         };
-        let lacks = *name == instance.name && !package.roles.contains(&needed);
+        let lacks = here && !package.roles.contains(&needed);
         lacks.then(|| Problem {
             instance: instance.name.clone(),
             key: "plugin".to_owned(),

@@ -98,6 +98,12 @@ pub fn gap(gap: &Gap) -> Bytes {
 /// What precedes every close by the server.
 #[must_use]
 pub fn disconnect(code: CloseCode, reconnect: Option<ReconnectAdvice>) -> Bytes {
+    farewell(code.number(), code.reason(), reconnect)
+}
+
+/// The same with a code of the operator's choice.
+#[must_use]
+pub fn farewell(code: u16, reason: &'static str, reconnect: Option<ReconnectAdvice>) -> Bytes {
     #[derive(Serialize)]
     struct Data {
         code: u16,
@@ -105,8 +111,8 @@ pub fn disconnect(code: CloseCode, reconnect: Option<ReconnectAdvice>) -> Bytes 
         reconnect: Option<ReconnectAdvice>,
     }
     let data = Data {
-        code: code.number(),
-        reason: code.reason(),
+        code,
+        reason,
         reconnect,
     };
     push("disconnect", data)

@@ -2,10 +2,11 @@
 
 use super::{Lane, Opening, Status};
 use crate::auth::Identity;
-use crate::config;
+use crate::config::Terms;
 use crate::event::Filter;
 use crate::protocol::CloseCode;
 use crate::protocol::request::Policy;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -13,6 +14,10 @@ use tokio::net::TcpStream;
 /// A connection, unique while the gateway runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Number(pub u64);
+
+/// What holds for connections of one kind, as last configured. All of a kind share it; a shard looks at it anew at
+/// [`super::Shards::refresh`], readers with each message.
+pub type LiveTerms = Arc<ArcSwap<Terms>>;
 
 /// A connection that a shard takes over.
 pub struct Registration {
@@ -26,6 +31,8 @@ pub struct Registration {
     pub client_id: Arc<str>,
     /// Who it is.
     pub identity: Option<Arc<Identity>>,
+    /// What holds for it.
+    pub terms: LiveTerms,
     /// Its figures.
     pub status: Arc<Status>,
     /// What it is told first.
@@ -84,6 +91,24 @@ impl Closing {
     }
 }
 
+impl Closing {
+    /// The end of a connection that was silent for longer than its dialect allows.
+    #[must_use]
+    pub fn idle(code: u16, native: bool) -> Self {
+        use crate::protocol::{frame, push};
+        let silent = CloseCode::Unresponsive;
+        let told = native.then(|| push::farewell(code, silent.reason(), silent.reconnect()));
+        Self {
+            code,
+            frames: told
+                .into_iter()
+                .chain([frame::close(code, silent.reason())])
+                .collect(),
+            at_once: true,
+        }
+    }
+}
+
 /// What a connection, or the gateway, asks of a shard.
 pub enum Command {
     /// Take over a connection.
@@ -100,8 +125,8 @@ pub enum Command {
     Close(Number, Closing),
     /// Its reader has ended: let it go.
     Gone(Number),
-    /// Take a new configuration.
-    Apply(Box<config::Connections>),
+    /// Look at every connection's terms anew.
+    Refresh,
     /// Close all: the native ones with the first, the others with the second.
     CloseAll(Box<(Closing, Closing)>),
     /// Cut off all.

@@ -1,12 +1,14 @@
 //! One connection, as its shard holds it.
 
-use super::command::{Closing, Number, Registration};
+use super::command::{Closing, LiveTerms, Number, Registration};
 use super::index::Key;
 use super::lane::{Bounds, Payload};
 use super::outbox::{Flushed, Outbox, Written};
+use super::schedule::millis;
 use super::wake::Writable;
 use super::{Lane, Status};
 use crate::auth::Identity;
+use crate::config::Terms;
 use crate::event::Event;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -20,6 +22,8 @@ use tokio::time::Instant;
 
 /// How long a client that has got everything may take to end the connection from its side.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a connection whose last words can't be written lives on.
+const MAX_GRACE: Duration = Duration::from_secs(5);
 
 /// A connection.
 pub(super) struct Member {
@@ -28,8 +32,11 @@ pub(super) struct Member {
     pub(super) status: Arc<Status>,
     pub(super) subscriptions: Vec<(u64, Key)>,
     pub(super) identity: Option<Arc<Identity>>,
+    /// What holds for it, as last looked at.
+    pub(super) terms: Arc<Terms>,
     /// Whether it is in the shard's list of those to be written.
     pub(super) touched: bool,
+    live_terms: LiveTerms,
     client_id: Arc<str>,
     socket: Arc<TcpStream>,
     outbox: Outbox,
@@ -56,6 +63,15 @@ enum Phase {
     Broken,
 }
 
+/// Why a client that was silent is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// It is taken for gone.
+    Gone,
+    /// Its dialect ends connections that are not used, with this code.
+    Idle(u16),
+}
+
 /// What a member asks of its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
@@ -77,6 +93,8 @@ impl Member {
             status: registration.status,
             subscriptions: Vec::new(),
             identity: registration.identity,
+            terms: registration.terms.load_full(),
+            live_terms: registration.terms,
             touched: false,
             client_id: registration.client_id,
             socket: registration.socket,
@@ -89,18 +107,13 @@ impl Member {
 
     /// Puts an event in the outbox, unless it is there already or not for this client. `None`: it was not put there;
     /// else how many others were dropped for it.
-    pub(super) fn deliver(
-        &mut self,
-        payload: &Payload,
-        latest: bool,
-        bounds: Bounds,
-    ) -> Option<u64> {
+    pub(super) fn deliver(&mut self, payload: &Payload, latest: bool) -> Option<u64> {
         let event = payload.event();
         if self.last_seq == event.seq || self.phase != Phase::Open || !self.may_see(event) {
             return None;
         }
         self.last_seq = event.seq;
-        let dropped = self.outbox.event(payload.clone(), latest, bounds);
+        let dropped = self.outbox.event(payload.clone(), latest, self.bounds());
         if dropped > 0 {
             self.status.add_dropped(dropped);
         }
@@ -127,10 +140,11 @@ impl Member {
     }
 
     /// Begins to close. Whether it was open.
-    pub(super) fn close(&mut self, closing: Closing, grace: Duration) -> bool {
+    pub(super) fn close(&mut self, closing: Closing) -> bool {
         if self.phase != Phase::Open {
             return false;
         }
+        let grace = self.terms.write_timeout.min(MAX_GRACE);
         self.outbox.farewell(closing.frames, closing.at_once);
         self.phase = Phase::Closing(Instant::now() + grace);
         true
@@ -163,8 +177,30 @@ impl Member {
     }
 
     /// Whether the outbox should be written before more is added.
-    pub(super) fn should_flush(&self, bounds: Bounds) -> bool {
-        self.outbox.is_half_full(bounds)
+    pub(super) fn should_flush(&self) -> bool {
+        self.outbox.is_half_full(self.bounds())
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            frames: self.terms.outbox_frames.max(1),
+            bytes: self.terms.outbox_bytes,
+        }
+    }
+
+    /// Looks at its terms anew.
+    pub(super) fn refresh(&mut self) {
+        self.terms = self.live_terms.load_full();
+    }
+
+    /// The code to close with, if nothing was heard for too long.
+    pub(super) fn silent(&self, now_millis: u64) -> Option<Silence> {
+        let silence = now_millis.saturating_sub(self.status.last_read());
+        let over = |limit: Option<Duration>| limit.is_some_and(|limit| silence > millis(limit));
+        if over(self.terms.pong_timeout) {
+            return Some(Silence::Gone);
+        }
+        over(self.terms.idle_timeout).then_some(Silence::Idle(self.terms.idle_close))
     }
 
     /// Writes what waits, as far as the socket takes it.
@@ -208,7 +244,8 @@ impl Member {
     }
 
     /// What is due at a tick: the end of a wait. Whether the client must be closed for it.
-    pub(super) fn overdue(&mut self, now: Instant, write_timeout: Duration) -> bool {
+    pub(super) fn overdue(&mut self, now: Instant) -> bool {
+        let write_timeout = self.terms.write_timeout;
         match self.phase {
             Phase::Open => self
                 .control_since

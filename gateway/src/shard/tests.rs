@@ -3,6 +3,7 @@
 mod peer;
 
 use super::*;
+use crate::config::Terms;
 use crate::event::Audience;
 use crate::protocol::frame;
 use crate::protocol::request::Policy;
@@ -12,15 +13,22 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-use peer::{Peer, connect, connect_heard_at, event, sized};
+use peer::{Peer, connect, connect_heard_at, connect_with, event, sized};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn settings() -> config::Connections {
     config::Connections {
         shards: 1,
-        outbox_frames: 8,
         ..config::Connections::default()
+    }
+}
+
+/// Little room, so that a slow client is soon noticed.
+fn terms() -> Terms {
+    Terms {
+        outbox_frames: 8,
+        ..Terms::default()
     }
 }
 
@@ -175,13 +183,13 @@ async fn who_asked_for_the_latest_gets_the_newest_of_each_topic() {
 
 #[tokio::test]
 async fn who_does_not_read_control_frames_in_time_is_closed() {
-    let hurried = config::Connections {
+    let hurried = Terms {
         write_timeout: Duration::from_millis(40),
-        heartbeat_interval: Duration::from_millis(40),
-        ..settings()
+        heartbeat_interval: Some(Duration::from_millis(40)),
+        ..terms()
     };
-    let shards = Shards::start(&hurried);
-    let mut slow = connect(&shards, "slow").await;
+    let shards = Shards::start(&settings());
+    let mut slow = connect_with(&shards, "slow", hurried).await;
     slow.subscribe(1, "#", Policy::All, None).await;
     fill(&shards, &slow, &["a"]).await;
     // Not reading: a heartbeat comes due, can't be written, and the connection is cut off.
@@ -211,19 +219,19 @@ async fn is_cut_off(shards: &Shards) -> bool {
 
 #[tokio::test]
 async fn a_silent_client_is_closed_and_a_heard_one_is_not() {
-    let hurried = config::Connections {
-        pong_timeout: Duration::from_millis(60),
-        ping_interval: Duration::from_millis(20),
-        ..settings()
+    let hurried = Terms {
+        pong_timeout: Some(Duration::from_millis(60)),
+        ping_interval: Some(Duration::from_millis(20)),
+        ..terms()
     };
-    let shards = Shards::start(&hurried);
-    let mut silent = connect(&shards, "silent").await;
+    let shards = Shards::start(&settings());
+    let mut silent = connect_with(&shards, "silent", hurried.clone()).await;
     let message = silent.next().await.expect("a farewell");
     assert_eq!(message["type"], "disconnect");
     assert_eq!(message["data"]["code"], 4409);
     assert!(message["data"]["reconnect"]["after_ms_max"].is_u64());
     assert_eq!(silent.next().await, Err(4409));
-    let mut heard = connect_heard_at(&shards, "heard", u64::MAX).await;
+    let mut heard = connect_heard_at(&shards, "heard", u64::MAX, hurried).await;
     let pings = async {
         for _ in 0..10 {
             let mut frame = [0; 2];
@@ -260,14 +268,14 @@ async fn closing_all_writes_out_what_waits() {
 
 #[tokio::test]
 async fn heartbeats_tell_how_many_there_are() {
-    let hurried = config::Connections {
-        heartbeat_interval: Duration::from_millis(20),
-        ..settings()
+    let hurried = Terms {
+        heartbeat_interval: Some(Duration::from_millis(20)),
+        ..terms()
     };
-    let shards = Shards::start(&hurried);
+    let shards = Shards::start(&settings());
     assert!(shards.population().try_add(2) && shards.population().try_add(2));
     assert!(!shards.population().try_add(2), "the limit holds");
-    let mut peer = connect(&shards, "a").await;
+    let mut peer = connect_with(&shards, "a", hurried).await;
     let message = peer.next().await.expect("a heartbeat");
     assert_eq!(
         (
@@ -301,4 +309,49 @@ async fn publishers_wait_while_a_shard_is_full() {
             .expect("room again")
             .is_some()
     );
+}
+
+#[tokio::test]
+async fn a_client_without_a_pulse_is_closed_with_the_code_of_its_dialect() {
+    let drowsy = Terms {
+        idle_timeout: Some(Duration::from_millis(60)),
+        idle_close: 4000,
+        pong_timeout: None,
+        ..terms()
+    };
+    let shards = Shards::start(&settings());
+    let mut idle = connect_with(&shards, "idle", drowsy.clone()).await;
+    let message = idle.next().await.expect("a farewell");
+    assert_eq!(
+        (&message["type"], &message["data"]["code"]),
+        (&"disconnect".into(), &4000.into())
+    );
+    assert_eq!(idle.next().await, Err(4000));
+    // Another one that is never closed for it, on the same shard, is told of an event after that.
+    let mut patient = connect_with(
+        &shards,
+        "patient",
+        Terms {
+            idle_timeout: None,
+            ..drowsy
+        },
+    )
+    .await;
+    patient.subscribe(1, "a", Policy::All, None).await;
+    publish(&shards, vec![event(1, "a", 1)]).await;
+    assert_eq!(seq(&patient.next().await.expect("an event")), 1);
+}
+
+#[tokio::test]
+async fn a_change_of_terms_reaches_open_connections() {
+    let shards = Shards::start(&settings());
+    let mut peer = connect(&shards, "a").await;
+    let hurried = Terms {
+        heartbeat_interval: Some(Duration::from_millis(20)),
+        ..terms()
+    };
+    peer.terms.store(Arc::new(hurried));
+    shards.refresh().await;
+    let message = peer.next().await.expect("a heartbeat");
+    assert_eq!(message["type"], "heartbeat");
 }

@@ -4,12 +4,11 @@
 use super::command::{Closing, Command, Number, Subscription};
 use super::figures::{Figures, Turn};
 use super::index::Index;
-use super::lane::{Bounds, Payload};
-use super::member::{Member, Wish};
+use super::lane::Payload;
+use super::member::{Member, Silence, Wish};
 use super::schedule::Schedule;
 use super::wake::Writable;
 use super::{Batch, Lane, Population};
-use crate::config;
 use crate::event::Event;
 use crate::protocol::request::Policy;
 use crate::protocol::{CloseCode, frame, push};
@@ -18,7 +17,6 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -26,9 +24,6 @@ use tokio::time::Instant;
 const MAX_BATCHES: usize = 64;
 /// Most commands of one turn.
 const MAX_COMMANDS: usize = 256;
-/// How long a connection whose last words can't be written lives on.
-const MAX_GRACE: Duration = Duration::from_secs(5);
-
 /// A part of the connections.
 pub(super) struct Worker {
     members: Slab<Member>,
@@ -38,8 +33,6 @@ pub(super) struct Worker {
     staging: VecDeque<Bytes>,
     writable: Arc<Writable>,
     schedule: Schedule,
-    settings: config::Connections,
-    bounds: Bounds,
     population: Arc<Population>,
     figures: Figures,
     turn: Turn,
@@ -53,7 +46,7 @@ struct LaneState {
 }
 
 impl Worker {
-    pub(super) fn new(settings: config::Connections, population: Arc<Population>) -> Self {
+    pub(super) fn new(population: Arc<Population>) -> Self {
         Self {
             members: Slab::new(),
             slots: FxHashMap::default(),
@@ -61,9 +54,7 @@ impl Worker {
             touched: Vec::new(),
             staging: VecDeque::new(),
             writable: Arc::default(),
-            schedule: Schedule::new(&settings),
-            bounds: bounds(&settings),
-            settings,
+            schedule: Schedule::new(),
             population,
             figures: Figures::new(),
             turn: Turn::default(),
@@ -124,11 +115,7 @@ impl Worker {
                 }
             }
             Command::Gone(number) => self.remove(number),
-            Command::Apply(settings) => {
-                self.bounds = bounds(&settings);
-                self.schedule = Schedule::new(&settings);
-                self.settings = *settings;
-            }
+            Command::Refresh => self.refresh(),
             Command::CloseAll(closings) => self.close_all(&closings),
             Command::Abort => self
                 .members
@@ -137,7 +124,16 @@ impl Worker {
         }
     }
 
+    fn refresh(&mut self) {
+        self.schedule = Schedule::new();
+        for (_, member) in &mut self.members {
+            member.refresh();
+            self.schedule.include(&member.terms);
+        }
+    }
+
     fn register(&mut self, member: Member) {
+        self.schedule.include(&member.terms);
         let lane = usize::from(member.lane.0);
         while self.lanes.len() <= lane {
             self.lanes.push(LaneState::default());
@@ -260,7 +256,7 @@ impl Worker {
         let mut reached = 0;
         for found in lane.index.matching(event) {
             let member = &mut self.members[found.connection as usize];
-            let Some(dropped) = member.deliver(payload, found.latest, self.bounds) else {
+            let Some(dropped) = member.deliver(payload, found.latest) else {
                 continue;
             };
             reached += 1;
@@ -268,7 +264,7 @@ impl Worker {
             if !std::mem::replace(&mut member.touched, true) {
                 self.touched.push(found.connection);
             }
-            if member.should_flush(self.bounds) {
+            if member.should_flush() {
                 let written = &mut self.turn.written;
                 member.flush(found.connection, &mut self.staging, &self.writable, written);
             }
@@ -297,8 +293,7 @@ impl Worker {
 
     fn close(&mut self, slot: u32, closing: Closing) {
         let code = closing.code;
-        let grace = self.settings.write_timeout.min(MAX_GRACE);
-        if self.members[slot as usize].close(closing, grace) {
+        if self.members[slot as usize].close(closing) {
             self.touch(slot);
             count_close(code);
         }
@@ -330,40 +325,41 @@ impl Worker {
     fn tick(&mut self) {
         let now = Instant::now();
         let tick = self.schedule.advance(now);
-        let silent_before = self
-            .population
-            .millis(now)
-            .saturating_sub(tick.pong_timeout_ms);
+        let now_millis = self.population.millis(now);
         let heartbeat = push::heartbeat(self.population.count());
         let slots: Vec<u32> = self.members.iter().map(|(key, _)| slot(key)).collect();
         for slot in slots {
             let member = &mut self.members[slot as usize];
-            if member.overdue(now, self.settings.write_timeout) {
+            if member.overdue(now) {
                 self.close_slow(slot);
                 continue;
             }
             if !member.is_open() {
                 continue;
             }
-            if member.status.last_read() < silent_before {
-                self.close_by_server(slot, CloseCode::Unresponsive);
+            if let Some(silence) = member.silent(now_millis) {
+                self.close_silent(slot, silence);
                 continue;
             }
             let (number, native) = (member.number.0, member.lane == Lane::NATIVE);
-            if native && tick.heartbeat_is_due(number) {
+            let beat = native && tick.heartbeat_is_due(&member.terms, number);
+            let ping = tick.ping_is_due(&member.terms, number);
+            if beat {
                 self.control_at(slot, heartbeat.clone());
             }
-            if tick.ping_is_due(number) {
+            if ping {
                 self.control_at(slot, frame::ping());
             }
         }
     }
-}
 
-fn bounds(settings: &config::Connections) -> Bounds {
-    Bounds {
-        frames: settings.outbox_frames.max(1),
-        bytes: settings.outbox_bytes,
+    fn close_silent(&mut self, slot: u32, silence: Silence) {
+        let native = self.members[slot as usize].lane == Lane::NATIVE;
+        let closing = match silence {
+            Silence::Gone => Closing::by_server(CloseCode::Unresponsive, native),
+            Silence::Idle(code) => Closing::idle(code, native),
+        };
+        self.close(slot, closing);
     }
 }
 

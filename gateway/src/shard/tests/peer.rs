@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::PATIENCE;
+use crate::config::Terms;
 use crate::event::{
     Audience, Draft, Filter, InstanceName, Kind, Labels, Timestamp, Topic, TopicFilter,
 };
@@ -18,15 +19,20 @@ pub(super) struct Peer {
     pub(super) stream: TcpStream,
     pub(super) link: Link,
     pub(super) status: Arc<Status>,
+    pub(super) terms: LiveTerms,
 }
 
 pub(super) async fn connect(shards: &Shards, id: &str) -> Peer {
+    connect_with(shards, id, super::terms()).await
+}
+
+pub(super) async fn connect_with(shards: &Shards, id: &str, terms: Terms) -> Peer {
     let now = shards.population().millis(Instant::now());
-    connect_heard_at(shards, id, now).await
+    connect_heard_at(shards, id, now, terms).await
 }
 
 /// A connection whose client was heard at that time.
-pub(super) async fn connect_heard_at(shards: &Shards, id: &str, millis: u64) -> Peer {
+pub(super) async fn connect_heard_at(shards: &Shards, id: &str, millis: u64, terms: Terms) -> Peer {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("an address");
     // A small window, so that a client that does not read is noticed soon.
@@ -41,12 +47,14 @@ pub(super) async fn connect_heard_at(shards: &Shards, id: &str, millis: u64) -> 
     sock.set_send_buffer_size(4096).expect("a small buffer");
     let (link, status) = (shards.link(), Arc::new(Status::default()));
     status.read_at(millis);
+    let terms = LiveTerms::new(arc_swap::ArcSwap::from_pointee(terms));
     let registration = Registration {
         number: link.number(),
         socket: Arc::new(server),
         lane: Lane::NATIVE,
         client_id: id.into(),
         identity: None,
+        terms: terms.clone(),
         status: status.clone(),
         greeting: None,
     };
@@ -55,6 +63,7 @@ pub(super) async fn connect_heard_at(shards: &Shards, id: &str, millis: u64) -> 
         stream,
         link,
         status,
+        terms,
     }
 }
 
