@@ -25,7 +25,7 @@ pub use connections::{Connections, DialectTerms};
 pub use instance::{CommandGrant, Grants, Instance, Limits, Role, SecretSource};
 pub use listener::{DialectName, Listener, Mount, Route};
 pub use load::{LoadError, Loaded};
-pub use policy::{Authentication, Cors, Origin, Policy};
+pub use policy::{Authentication, Cors, Origin, Policy, Requirement};
 pub use problem::{Problem, Problems};
 pub use terms::Terms;
 

@@ -103,6 +103,20 @@ impl Admin {
     /// # Panics
     /// There is no answer.
     pub async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
+        self.ask_with(method, path, &[], body).await
+    }
+
+    /// Any request, with these headers besides the usual ones.
+    ///
+    /// # Panics
+    /// There is no answer.
+    pub async fn ask_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
         let work = async {
             let stream = TcpStream::connect(self.address)
                 .await
@@ -115,6 +129,9 @@ impl Admin {
                 .method(method)
                 .uri(path)
                 .header("host", self.address.to_string());
+            let builder = headers.iter().fold(builder, |builder, (name, value)| {
+                builder.header(*name, *value)
+            });
             let body = Full::new(Bytes::from(body.unwrap_or_default()));
             let request = builder
                 .header("content-type", "application/json")

@@ -10,17 +10,24 @@ use url::Url;
 pub struct Policy {
     /// What becomes of those without a credential, and of those with a bad one.
     pub authentication: Authentication,
-    /// What a refused handshake or request is answered with: 401 or 403.
-    pub reject_status: u16,
-    /// Whether `?token=` may carry the credential.
-    pub query_token: bool,
     /// Web pages that may connect and ask, besides the gateway's own.
     pub origins: Vec<Origin>,
 }
 
+/// How clients of a path show who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authentication {
+    /// Whether they must.
+    pub requirement: Requirement,
+    /// What a refused handshake or request is answered with: 401 or 403.
+    pub reject_status: u16,
+    /// Whether `?token=` may carry the credential.
+    pub query_token: bool,
+}
+
 /// What becomes of those without a credential, and of those with a bad one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Authentication {
+pub enum Requirement {
     /// None: anonymous; a bad one: refused.
     Optional,
     /// Both are refused.
@@ -59,9 +66,11 @@ impl Policy {
     /// Reads a listener's.
     pub(super) fn read(section: &Section<'_>) -> Self {
         Self {
-            authentication: authentication(section),
-            reject_status: reject_status(section),
-            query_token: section.flag("query-token"),
+            authentication: Authentication {
+                requirement: requirement(section),
+                reject_status: reject_status(section),
+                query_token: section.flag("query-token"),
+            },
             origins: section.texts("origins", Origin::parse),
         }
     }
@@ -69,14 +78,15 @@ impl Policy {
     /// This one, but for what a route says.
     pub(super) fn over(&self, route: &Section<'_>) -> Self {
         let mut policy = self.clone();
+        let authentication = &mut policy.authentication;
         if route.has("authentication") {
-            policy.authentication = authentication(route);
+            authentication.requirement = requirement(route);
         }
         if route.has("reject-status") {
-            policy.reject_status = reject_status(route);
+            authentication.reject_status = reject_status(route);
         }
         if route.has("query-token") {
-            policy.query_token = route.flag("query-token");
+            authentication.query_token = route.flag("query-token");
         }
         if route.has("origins") {
             policy.origins = route.texts("origins", Origin::parse);
@@ -85,11 +95,21 @@ impl Policy {
     }
 }
 
-fn authentication(section: &Section<'_>) -> Authentication {
+impl Default for Authentication {
+    fn default() -> Self {
+        Self {
+            requirement: Requirement::Optional,
+            reject_status: 401,
+            query_token: false,
+        }
+    }
+}
+
+fn requirement(section: &Section<'_>) -> Requirement {
     match section.text("authentication").as_deref() {
-        Some("required") => Authentication::Required,
-        Some("lenient") => Authentication::Lenient,
-        _ => Authentication::Optional,
+        Some("required") => Requirement::Required,
+        Some("lenient") => Requirement::Lenient,
+        _ => Requirement::Optional,
     }
 }
 

@@ -112,7 +112,11 @@ pub const DESCRIBED: &[Described] = &[
     ),
     counter(
         "hearthgate_connections_refused_total",
-        "Upgrades refused with 503 because connections.max-connections are open.",
+        "Upgrades refused because a limit on connections is reached, by reason: full, listener, dialect.",
+    ),
+    counter(
+        "hearthgate_origins_refused_total",
+        "Requests of web pages refused with 403 because their origin is not allowed.",
     ),
     counter(
         "hearthgate_messages_received_total",
