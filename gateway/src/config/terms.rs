@@ -99,14 +99,16 @@ impl Terms {
             && pong <= ping
         {
             let own = ["pong-timeout", "ping-interval"];
-            let key = own.into_iter().find(|key| section.has(key));
-            let why = match key {
-                Some("ping-interval") => {
-                    "must be shorter than pong-timeout, or every client is taken for gone"
-                }
-                _ => "must be longer than ping-interval, or every client is taken for gone",
-            };
-            section.problem(key.unwrap_or("pong-timeout"), why);
+            // A table that says neither has it from another, where it is reported.
+            if let Some(key) = own.into_iter().find(|key| section.has(key)) {
+                let why = match key {
+                    "ping-interval" => {
+                        "must be shorter than pong-timeout, or every client is taken for gone"
+                    }
+                    _ => "must be longer than ping-interval, or every client is taken for gone",
+                };
+                section.problem(key, why);
+            }
         }
         if !matches!(self.idle_close, 1001 | 3000..=4999) && section.has("idle-close") {
             section.problem("idle-close", "must be 1001, or from 3000 to 4999");

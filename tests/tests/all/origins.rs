@@ -12,9 +12,14 @@ grants = { handle = ["parrot", "parrot.refuse", "parrot.trap", "parrot.loop"] }
 const DASH: &str = "https://dash.example";
 
 async fn start(keys: &str) -> (Gateway, Admin) {
+    // Any origin and credentials together are refused by the configuration.
+    let any = match keys.contains("credentials") {
+        true => "",
+        false => r#", { path = "/open", plugin = "polly", origins = ["*"] }"#,
+    };
     let listener = format!(
-        "routes = [{{ path = \"/ws\", dialect = \"native\" }}, {{ path = \"/api\", plugin = \"polly\" }}, \
-         {{ path = \"/open\", plugin = \"polly\", origins = [\"*\"] }}, {{ path = \"/own\", plugin = \"polly\", origins = [] }}]\n{keys}"
+        r#"routes = [{{ path = "/ws", dialect = "native" }}, {{ path = "/api", plugin = "polly" }}, {{ path = "/own", plugin = "polly", origins = [] }}{any}]
+{keys}"#
     );
     let gateway = Setup::new()
         .listener(&listener)
