@@ -1,6 +1,12 @@
 //! Who a connection is. Who may connect, see and do what is decided here; today every connection is anonymous
 //! unless the listener's own configuration says otherwise.
 
+mod accounts;
+mod caller;
+
+pub use accounts::{Accounts, Answering, LoginError, LoginSession, NoAccounts};
+pub use caller::Caller;
+
 use serde::{Deserialize, Serialize};
 
 /// Who a connection is.

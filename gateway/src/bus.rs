@@ -5,11 +5,13 @@
 //! sequence numbers, keeps retained state and hands the events to shards and taps in the order of their numbers.
 
 mod error;
+mod page;
 mod retained;
 mod schemas;
 mod tap;
 
 pub use error::PublishError;
+pub use page::RetainedPage;
 pub use retained::MAX_RETAINED_TOPICS;
 pub use schemas::Schemas;
 pub use tap::{Tap, TapBatch};
@@ -113,6 +115,22 @@ impl Bus {
     pub fn retained(&self, filter: &Filter) -> Vec<Arc<Event>> {
         let candidates = self.0.core.lock().retained.candidates(filter);
         candidates.matching(filter)
+    }
+
+    /// A part of the retained state, in the order of its topics. The lock is given back between pieces, so publishers
+    /// never wait for a long look through it.
+    pub async fn retained_page(
+        &self,
+        page: RetainedPage<'_>,
+        accept: impl Fn(&Event) -> bool,
+    ) -> Vec<Arc<Event>> {
+        let mut search = page::Search::new(page);
+        while !search.is_done() {
+            let piece = self.0.core.lock().retained.piece(&search);
+            search.take(piece, &accept);
+            tokio::task::yield_now().await;
+        }
+        search.found()
     }
 
     /// For a shard that opens a subscription: the retained state and the number up to which it stands, taken at one moment.

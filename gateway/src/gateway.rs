@@ -12,6 +12,7 @@ mod restart;
 mod watch;
 
 use crate::admin::{Admin, Control, Guard, Order, Phase, ReloadReport, State};
+use crate::auth::NoAccounts;
 use crate::bus::Bus;
 use crate::config::{Config, DialectName, Mount};
 use crate::connection::{Connections, Registry};
@@ -94,6 +95,7 @@ impl Gateway {
         let ports = Ports {
             bus: bus.clone(),
             view: registry.clone(),
+            accounts: Arc::new(NoAccounts),
             own_addresses: sockets.addresses(),
         };
         let plugins =

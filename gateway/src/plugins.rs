@@ -32,6 +32,7 @@ mod series;
 pub mod services;
 mod setback;
 mod slot;
+mod slots;
 pub mod status;
 mod suspects;
 mod watcher;

@@ -9,7 +9,7 @@ const MANIFEST: &str = r#"
 [plugin]
 id = "feed"
 version = "1.0.0"
-api = "0.1"
+api = "0.2"
 
 [publishes]
 kinds = ["notification.sent"]
@@ -35,7 +35,7 @@ fn component() -> Vec<u8> {
     // One instance, made of no exports.
     bytes.extend([5, 3, 1, 1, 0]);
     for name in ["lifecycle", "source"] {
-        let name = format!("hearthgate:plugin/{name}@0.1.0");
+        let name = format!("hearthgate:plugin/{name}@0.2.0");
         let length = u8::try_from(name.len()).expect("a short name");
         // One export: the name, the sort "instance", its index, no type.
         bytes.extend([11, length + 6, 1, 0, length]);

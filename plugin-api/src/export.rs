@@ -95,7 +95,7 @@ impl<P: Hosted> dialect::Guest for P {
     fn on_reply(
         client: DialectClient,
         kind: String,
-        outcome: Result<String, String>,
+        outcome: Result<String, CallError>,
     ) -> Vec<Action> {
         with::<P, _>(|plugin| plugin.on_reply(client, kind, outcome))
     }
@@ -108,7 +108,7 @@ impl<P: Hosted> dialect::Guest for P {
         with::<P, _>(|plugin| plugin.encode(events))
     }
 
-    fn heartbeat(stats: GatewayStats) -> Option<String> {
+    fn heartbeat(stats: GatewayStats) -> Vec<String> {
         with::<P, _>(|plugin| plugin.heartbeat(stats))
     }
 }
@@ -151,7 +151,7 @@ macro_rules! plugin {
     };
 }
 
-/// One export. Symbols such as `hearthgate:plugin/source@0.1.0#on-input` are for WebAssembly alone: an ELF
+/// One export. Symbols such as `hearthgate:plugin/source@0.2.0#on-input` are for WebAssembly alone: an ELF
 /// linker takes what follows the `@` for a version.
 #[doc(hidden)]
 #[macro_export]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backoff;
+pub mod calls;
 pub mod commands;
 mod config;
 mod event;
@@ -19,6 +20,7 @@ mod net_error;
 mod plugin;
 mod raw;
 pub mod replies;
+pub mod retained;
 pub mod secrets;
 mod start;
 pub mod store;
@@ -47,7 +49,7 @@ pub use wit::dialect::exports::hearthgate::plugin::dialect::{
     Action, Condition, Filter, GatewayStats, Opened as DialectClient,
 };
 pub use wit::handler::exports::hearthgate::plugin::message_handler::{Answer, Client, Request};
-pub use wit::host::types::{HttpReply, Identity, Published, Rejection};
+pub use wit::host::types::{CallError, Caller, HttpReply, Identity, Published, Rejection};
 pub use wit::routes::exports::hearthgate::plugin::routes::{Answer as HttpAnswer, HttpCall};
 pub use wit::source::exports::hearthgate::plugin::source::{Input, Lines};
 

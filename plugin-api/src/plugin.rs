@@ -137,7 +137,7 @@ pub trait Plugin: Sized + 'static {
         &mut self,
         client: DialectClient,
         kind: String,
-        outcome: Result<String, String>,
+        outcome: Result<String, CallError>,
     ) -> Vec<Action> {
         let _ = (client, kind, outcome);
         Vec::new()
@@ -159,9 +159,9 @@ pub trait Plugin: Sized + 'static {
         events.iter().map(|_| Vec::new()).collect()
     }
 
-    /// `dialect`: the text that all clients get at the configured interval; none by default.
-    fn heartbeat(&mut self, stats: GatewayStats) -> Option<String> {
+    /// `dialect`: the texts that all clients get at the configured interval, one frame each; none by default.
+    fn heartbeat(&mut self, stats: GatewayStats) -> Vec<String> {
         let _ = stats;
-        None
+        Vec::new()
     }
 }

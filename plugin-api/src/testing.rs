@@ -9,8 +9,9 @@
 //! ```
 
 use crate::net::NetError;
+use crate::wit::host::gateway::Session;
 use crate::wit::host::net::{HttpRequest, HttpResponse};
-use crate::wit::host::types::Event;
+use crate::wit::host::types::{CallError, Event, Identity, Published};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -48,6 +49,32 @@ pub fn on_fetch(answer: impl FnMut(&HttpRequest) -> Result<HttpResponse, NetErro
     HOST.with_borrow_mut(|host| host.fetch = Some(Box::new(answer)));
 }
 
+/// What `calls::call` answers from now on, given the type, the data and the caller; before, no type has a handler.
+pub fn on_call(
+    answer: impl FnMut(&str, &str, Option<&Identity>) -> Result<String, CallError> + 'static,
+) {
+    HOST.with_borrow_mut(|host| host.call = Some(Box::new(answer)));
+}
+
+/// What is retained from now on, in the order of the topics; every filter fits all of it.
+pub fn retain(mut events: Vec<Published>) {
+    events.sort_by(|a, b| a.event.topic.cmp(&b.event.topic));
+    HOST.with_borrow_mut(|host| host.retained = events);
+}
+
+/// What `gateway::stats` and `gateway::clients` tell from now on, as JSON text.
+pub fn on_gateway(stats: impl Into<String>, clients: impl Into<String>) {
+    HOST.with_borrow_mut(|host| {
+        host.stats = Some(stats.into());
+        host.clients = Some(clients.into());
+    });
+}
+
+/// What a login gives from now on; `None`, as before: every credential is wrong.
+pub fn on_login(session: Option<Session>) {
+    HOST.with_borrow_mut(|host| host.session = session);
+}
+
 /// Refuses whatever is asked of the network from now on, or takes it again with `None`.
 pub fn refuse_network(error: Option<NetError>) {
     HOST.with_borrow_mut(|host| host.net_error = error);
@@ -79,6 +106,7 @@ pub fn start(
 }
 
 type SystemFn = Box<dyn FnMut() -> Result<String, String>>;
+type CallFn = Box<dyn FnMut(&str, &str, Option<&Identity>) -> Result<String, CallError>>;
 type FetchFn = Box<dyn FnMut(&HttpRequest) -> Result<HttpResponse, NetError>>;
 
 #[derive(Default)]
@@ -90,6 +118,11 @@ struct Host {
     last_id: u64,
     system: Option<SystemFn>,
     fetch: Option<FetchFn>,
+    call: Option<CallFn>,
+    retained: Vec<Published>,
+    stats: Option<String>,
+    clients: Option<String>,
+    session: Option<Session>,
     net_error: Option<NetError>,
 }
 

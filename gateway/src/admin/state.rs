@@ -5,6 +5,7 @@ use super::reload::{Control, Outcome};
 use crate::bus::Bus;
 use crate::event::InstanceName;
 use crate::http::{plugin::pairs, reply};
+use crate::plugins::api::Page;
 use crate::plugins::status::{PluginState, ReloadOutcome};
 use crate::plugins::{GatewayView, PluginHost, ReloadError};
 use crate::telemetry::metrics::Metrics;
@@ -92,7 +93,15 @@ impl State {
                 }
             }
         }
-        reply::json(StatusCode::OK, &self.view.clients(offset, limit))
+        reply::json(
+            StatusCode::OK,
+            &self.view.clients(Page {
+                offset,
+                limit,
+                bytes: usize::MAX,
+                sessions_of: None,
+            }),
+        )
     }
 
     pub(super) fn plugins(&self) -> Reply {

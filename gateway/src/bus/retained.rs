@@ -73,14 +73,8 @@ impl Retained {
     /// What can fit a filter: all topics with one of its literal beginnings, each once. Cheap, because every publisher
     /// waits meanwhile; [`Candidates::matching`] does the rest without the lock.
     pub(super) fn candidates(&self, filter: &Filter) -> Candidates {
-        let mut beginnings: Vec<&str> = match &filter.topics[..] {
-            [] => vec![""],
-            topics => topics.iter().map(literal_beginning).collect(),
-        };
-        // Sorted, so one that another one covers comes behind it: sixty-four times `+/…` is one look at everything.
-        beginnings.sort_unstable();
-        beginnings.dedup_by(|later, kept| later.starts_with(&**kept));
-        let found = beginnings.into_iter().flat_map(|text| self.below(text));
+        let beginnings = beginnings(&filter.topics).into_iter();
+        let found = beginnings.flat_map(|text| self.from(Bound::Included(text), text));
         Candidates(found.cloned().collect())
     }
 
@@ -98,9 +92,14 @@ impl Retained {
         }
     }
 
-    fn below<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<Event>> {
+    /// From there on, as long as the topics have this beginning.
+    pub(super) fn from<'a>(
+        &'a self,
+        bound: Bound<&'a str>,
+        beginning: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Event>> {
         self.by_topic
-            .range::<str, _>((Bound::Included(beginning), Bound::Unbounded))
+            .range::<str, _>((bound, Bound::Unbounded))
             .take_while(move |(topic, _)| topic.as_str().starts_with(beginning))
             .map(|(_, event)| event)
     }
@@ -117,6 +116,18 @@ impl Candidates {
         found.sort_unstable_by_key(|event| event.seq);
         found
     }
+}
+
+/// What the topics begin with that one of the filters matches, in order, each part of the topics once.
+pub(super) fn beginnings(topics: &[TopicFilter]) -> Vec<&str> {
+    let mut beginnings: Vec<&str> = match topics {
+        [] => vec![""],
+        topics => topics.iter().map(literal_beginning).collect(),
+    };
+    // Sorted, so one that another one covers comes behind it: sixty-four times `+/…` is one look at everything.
+    beginnings.sort_unstable();
+    beginnings.dedup_by(|later, kept| later.starts_with(&**kept));
+    beginnings
 }
 
 /// What every topic that the filter matches begins with. `a/#` also matches `a`, so the last slash is left out.

@@ -66,7 +66,9 @@ pub struct Grants {
     pub system: bool,
     /// Message types that it may answer.
     pub handle: Vec<String>,
-    /// `stats`, `clients`, `send`.
+    /// Message types that it may send to handlers, as a client would.
+    pub call: Vec<String>,
+    /// `stats`, `clients`, `send`, `disconnect`, `login`.
     pub gateway: Vec<String>,
 }
 
@@ -219,8 +221,9 @@ impl Grants {
             }),
             system: section.flag("system"),
             handle: section.texts("handle", message_type),
+            call: section.texts("call", message_type),
             gateway: section.texts("gateway", |text| {
-                let known = ["stats", "clients", "send"];
+                let known = ["stats", "clients", "send", "disconnect", "login"];
                 match known.contains(&text) {
                     true => Ok(text.to_owned()),
                     false => Err(unknown_word(text, &known)),

@@ -6,6 +6,7 @@ use super::reader::Reader;
 use super::registry::{Entry, Membership};
 use super::session::{Dialect, Session};
 use super::{Inner, Io};
+use crate::auth::Caller;
 use crate::commands::Context;
 use crate::config::DialectName;
 use crate::dialects::encoder::Seat;
@@ -110,6 +111,7 @@ impl Opening {
             connected_at: Timestamp::now(),
             connected_millis: now,
             status: status.clone(),
+            link: link.clone(),
         };
         let membership = inner.registry.add(link.number(), entry);
         let native = self.dialect == DialectName::Native;
@@ -125,7 +127,7 @@ impl Opening {
         };
         link.register(registration).await;
         let terms = self.terms.clone();
-        let dialect = self.dialect(inner, &id, &link);
+        let dialect = self.dialect(inner, &id, &link, &status);
         let mut session = Session::new(dialect, terms.clone(), inner.received.clone());
         if let Flow::Close(closing) = session.open().await {
             link.close(closing).await;
@@ -141,7 +143,7 @@ impl Opening {
         Some((reader, early, membership))
     }
 
-    fn dialect(self, inner: &Arc<Inner>, id: &str, link: &Link) -> Dialect {
+    fn dialect(self, inner: &Arc<Inner>, id: &str, link: &Link, status: &Arc<Status>) -> Dialect {
         let backend = inner.backend.clone();
         let address = self.peer.ip().to_string();
         match (self.dialect, self.seat) {
@@ -150,12 +152,13 @@ impl Opening {
                     id: id.to_owned(),
                     path: self.path,
                     query: self.query,
-                    identity: None,
-                    session: String::new(),
+                    // Until the handshake judges credentials, everyone is anonymous.
+                    caller: Caller::Anonymous,
+                    address,
+                    session: "".into(),
                 };
-                let link = link.clone();
-                let plugin =
-                    Plugin::new(backend, instance, link, self.terms, address, client, seat);
+                let (link, terms, status) = (link.clone(), self.terms, status.clone());
+                let plugin = Plugin::new(backend, instance, link, terms, status, client, seat);
                 Dialect::Plugin(Box::new(plugin))
             }
             _ => {
@@ -163,6 +166,7 @@ impl Opening {
                     id: id.to_owned(),
                     identity: None,
                     address,
+                    via: Vec::new(),
                 };
                 let context = Context::new(backend, link.clone(), Arc::new(client), self.terms);
                 Dialect::Native(Native::new(context))

@@ -144,6 +144,7 @@ impl<H: Handler> Reader<H> {
             Ok(0) => Ok(false),
             Ok(count) => {
                 self.status.read_at(self.population.millis(Instant::now()));
+                self.status.add_bytes_received(count as u64);
                 self.decoder.feed(&mut scratch[..count], messages)?;
                 Ok(true)
             }

@@ -1,8 +1,9 @@
 //! Every open connection: counts and listing.
 
+use crate::auth::Answering;
 use crate::event::Timestamp;
-use crate::plugins::api::{GatewayStats, GatewayView};
-use crate::shard::{Number, Status};
+use crate::plugins::api::{GatewayStats, GatewayView, Page};
+use crate::shard::{Closing, Link, Number, Status};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,6 +16,10 @@ use tokio::sync::Notify;
 
 /// Most entries of one listing.
 const MAX_LISTED: usize = 1_000;
+/// Roughly what one entry of a listing takes, in bytes, beside its session.
+const LISTED_BYTES: usize = 512;
+/// The name of the gateway's own dialect.
+pub(super) const NATIVE: &str = "native";
 
 /// Every open connection. The lock is taken when one opens or ends and for listings, never for a message.
 pub struct Registry {
@@ -25,7 +30,6 @@ pub struct Registry {
 }
 
 /// What is known of a connection.
-#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: Arc<str>,
     pub(super) address: SocketAddr,
@@ -35,6 +39,8 @@ pub(super) struct Entry {
     /// Milliseconds since the shards started, as the status counts.
     pub(super) connected_millis: u64,
     pub(super) status: Arc<Status>,
+    /// The way to its shard, to close it.
+    pub(super) link: Link,
 }
 
 /// A connection, as the admin API lists it.
@@ -52,12 +58,23 @@ pub struct Listed {
     pub connected_at: Timestamp,
     /// When something was last heard from it.
     pub last_seen: Timestamp,
+    /// For whom it speaks, where that is known.
+    pub subject: Option<String>,
+    /// Whether it showed a valid credential.
+    pub authenticated: bool,
     /// Its subscriptions.
     pub subscriptions: u32,
+    /// What its dialect keeps with it; told to that dialect's plugin alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// Messages received.
     pub received: u64,
     /// Frames sent.
     pub sent: u64,
+    /// Bytes received, behind the handshake.
+    pub bytes_received: u64,
+    /// Bytes sent, behind the handshake.
+    pub bytes_sent: u64,
     /// Events that wait for it.
     pub queued: u32,
     /// Events that were dropped because it reads too slowly.
@@ -106,6 +123,11 @@ impl Registry {
         page.iter().map(|entry| entry.listed()).collect()
     }
 
+    fn find(&self, id: &str) -> Option<Arc<Entry>> {
+        let open = self.open.lock();
+        open.values().find(|entry| *entry.id == *id).cloned()
+    }
+
     /// Waits until no connection is open.
     pub(super) async fn emptied(&self) {
         loop {
@@ -140,6 +162,7 @@ impl Drop for Membership {
 impl Entry {
     fn listed(&self) -> Listed {
         let status = &self.status;
+        let identity = status.identity();
         let heard_after = status.last_read().saturating_sub(self.connected_millis);
         let last_seen = self.connected_at.as_millis() + heard_after;
         Listed {
@@ -149,9 +172,14 @@ impl Entry {
             user_agent: self.user_agent.as_deref().map(str::to_owned),
             connected_at: self.connected_at,
             last_seen: Timestamp::from_millis(last_seen),
+            authenticated: identity.is_some(),
+            subject: identity.map(|identity| identity.subject.clone()),
             subscriptions: status.subscriptions(),
+            session: None,
             received: status.received(),
             sent: status.sent(),
+            bytes_received: status.bytes_received(),
+            bytes_sent: status.bytes_sent(),
             queued: status.queued(),
             dropped: status.dropped(),
         }
@@ -167,16 +195,57 @@ impl GatewayView for Registry {
             "connections_total": self.total(),
             "subscriptions": sum(|s| u64::from(s.subscriptions())),
             "messages_received": sum(Status::received),
-            "frames_sent": sum(Status::sent),
+            "messages_sent": sum(Status::sent),
+            "bytes_received": sum(Status::bytes_received),
+            "bytes_sent": sum(Status::bytes_sent),
             "events_queued": sum(|s| u64::from(s.queued())),
             "events_dropped": sum(Status::dropped),
             "uptime_ms": self.gateway_stats().uptime_ms,
         })
     }
 
-    fn clients(&self, offset: u32, limit: u32) -> Value {
-        let connections = self.list(offset as usize, limit as usize);
-        json!({ "total": self.count(), "offset": offset, "connections": connections })
+    fn clients(&self, page: Page<'_>) -> Value {
+        let entries: Vec<_> = {
+            let open = self.open.lock();
+            let entries = open.values().skip(page.offset as usize);
+            let limit = (page.limit as usize).min(MAX_LISTED);
+            entries.take(limit).cloned().collect()
+        };
+        let (mut connections, mut bytes) = (Vec::new(), 0);
+        for entry in entries {
+            let mut listed = entry.listed();
+            if page
+                .sessions_of
+                .is_some_and(|own| *own.as_str() == *entry.dialect)
+            {
+                listed.session = Some(entry.status.session().unwrap_or_default().to_string());
+            }
+            bytes += LISTED_BYTES + listed.session.as_ref().map_or(0, String::len);
+            if bytes > page.bytes && !connections.is_empty() {
+                break;
+            }
+            connections.push(listed);
+        }
+        json!({ "total": self.count(), "offset": page.offset, "connections": connections })
+    }
+
+    fn disconnect<'a>(
+        &'a self,
+        client: &'a str,
+        code: u16,
+        reason: &'a str,
+    ) -> Answering<'a, bool> {
+        Box::pin(async move {
+            let Some(entry) = self.find(client) else {
+                return false;
+            };
+            let native = &*entry.dialect == NATIVE;
+            entry
+                .link
+                .close(Closing::asked_for(code, reason, native))
+                .await;
+            true
+        })
     }
 
     fn gateway_stats(&self) -> GatewayStats {

@@ -38,6 +38,7 @@ async fn gateway(settings: config::Connections) -> Gateway {
     let ports = Ports {
         bus: bus.clone(),
         view: registry.clone(),
+        accounts: Arc::new(crate::auth::NoAccounts),
         own_addresses: Vec::new(),
     };
     let host = PluginHost::start(plugins, Vec::new(), ports).await;

@@ -187,11 +187,8 @@ impl Encoder {
             return;
         };
         match dialect.heartbeat(stats).await {
-            Ok(Some(text)) => {
-                self.send(Batch::Notice(self.lane, frame::text(&text)))
-                    .await
-            }
-            Ok(None) => {}
+            Ok(texts) if texts.is_empty() => {}
+            Ok(texts) => self.send(Batch::Notice(self.lane, frames(&texts))).await,
             Err(error) => self.failed(&error.to_string()),
         }
     }

@@ -7,10 +7,10 @@ use crate::commands::Backend;
 use crate::commands::handler::Calls;
 use crate::event::{Filter, InstanceName};
 use crate::plugins::DialectHandle;
-use crate::plugins::api::{Action, CallError, Client, DialectClient};
+use crate::plugins::api::{Action, CallError, Client, DialectClient, ReplyError};
 use crate::protocol::frame;
 use crate::protocol::request::Policy;
-use crate::shard::{Closing, Link, LiveTerms, Subscription};
+use crate::shard::{Closing, Link, LiveTerms, Status, Subscription};
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,11 +20,13 @@ use tracing::warn;
 
 /// Most actions of one message, those that follow from its actions included.
 const MAX_ACTIONS: usize = 256;
+/// Most bytes that a dialect keeps with a connection; a longer session is not taken, logged and counted as a failure.
+const MAX_SESSION: usize = 64 * 1024;
 /// Replies of handlers that wait for the connection.
 const REPLY_QUEUE: usize = 16;
 
 /// A handler's reply on its way back to the connection: the message's type, and the data or why there is none.
-pub type HandlerReply = (String, Result<Box<RawValue>, String>);
+pub type HandlerReply = (String, Result<Box<RawValue>, ReplyError>);
 
 /// A session in a plugin's dialect.
 pub struct Plugin {
@@ -32,7 +34,7 @@ pub struct Plugin {
     instance: InstanceName,
     link: Link,
     terms: LiveTerms,
-    address: String,
+    status: Arc<Status>,
     client: DialectClient,
     names: Vec<(String, u64)>,
     next_subscription: u64,
@@ -50,7 +52,7 @@ impl Plugin {
         instance: InstanceName,
         link: Link,
         terms: LiveTerms,
-        address: String,
+        status: Arc<Status>,
         client: DialectClient,
         seat: Seat,
     ) -> Self {
@@ -59,7 +61,7 @@ impl Plugin {
             instance,
             link,
             terms,
-            address,
+            status,
             client,
             names: Vec::new(),
             next_subscription: 1,
@@ -127,7 +129,7 @@ impl Plugin {
                 Action::Unsubscribe(name) => self.unsubscribe(&name).await,
                 Action::Authenticate(_token) => self.authenticate(&mut waiting).await,
                 Action::Call(kind, data) => self.call(kind, data.0),
-                Action::SetSession(session) => self.client.session = session,
+                Action::SetSession(session) => self.keep(session),
                 Action::Close(code, reason) => {
                     return Flow::Close(Closing {
                         code,
@@ -196,8 +198,9 @@ impl Plugin {
         let replies = self.replies.0.clone();
         let client = Client {
             id: self.client.id.clone(),
-            identity: self.client.identity.clone(),
-            address: self.address.clone(),
+            identity: self.client.caller.identity().cloned(),
+            address: self.client.address.clone(),
+            via: Vec::new(),
         };
         let Some(call) = call else {
             return self.failed("the connection has as many calls under way as it may");
@@ -207,12 +210,22 @@ impl Plugin {
                 Some(handler) => handler
                     .call(client, kind.clone(), data)
                     .await
-                    .map_err(|error| crate::commands::handler::refusal(&error).message),
-                None => Err(format!("nobody here answers messages of type {kind:?}")),
+                    .map_err(ReplyError::from),
+                None => Err(ReplyError::UnknownType),
             };
             let _gone = replies.send((kind, outcome)).await;
             drop(call);
         });
+    }
+
+    fn keep(&mut self, session: String) {
+        if session.len() > MAX_SESSION {
+            return self.failed("the session is larger than 64 KiB; the one before stays");
+        }
+        if *self.client.session != *session {
+            self.client.session = session.into();
+            self.status.set_session(self.client.session.clone());
+        }
     }
 
     fn failed(&self, reason: &str) {

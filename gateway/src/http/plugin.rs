@@ -1,6 +1,7 @@
 //! A request on its way through a plugin's routes, and its answer on the way back.
 
 use super::{body, reply};
+use crate::auth::Caller;
 use crate::event::InstanceName;
 use crate::plugins::PluginHost;
 use crate::plugins::api::{CallError, HttpCall, HttpReply, Rejection};
@@ -54,7 +55,8 @@ pub async fn serve(
         query: pairs(head.uri.query().unwrap_or_default()),
         headers: visible(&head.headers),
         body,
-        identity: None,
+        // Until the listener judges credentials, everyone is anonymous.
+        caller: Caller::Anonymous,
         address: peer.ip().to_string(),
     };
     match routes.serve(call).await {

@@ -221,7 +221,7 @@ mod tests {
         [plugin]
         id = "a"
         version = "0.1.0"
-        api = "0.1"
+        api = "0.2"
         [publishes]
         kinds = ["entity.removed", "acme.blink", "gateway_like.kind"]
         [requests]

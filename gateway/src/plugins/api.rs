@@ -1,8 +1,9 @@
 //! What the rest of the gateway may ask of a plugin, in the gateway's own types.
 
-use crate::auth::Identity;
+use crate::auth::{Answering, Caller, Identity};
 use crate::event::{Filter, InstanceName};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// The client behind a message, as a handler sees it.
 #[derive(Debug, Clone)]
@@ -10,9 +11,11 @@ pub struct Client {
     /// The connection's id.
     pub id: String,
     /// Who it is, where it said so.
-    pub identity: Option<Identity>,
+    pub identity: Option<Arc<Identity>>,
     /// Where it comes from: the address without the port.
     pub address: String,
+    /// The plugins that the message came through, the first caller first; empty for a client's own message.
+    pub via: Vec<InstanceName>,
 }
 
 /// Why a plugin refused a request.
@@ -30,6 +33,34 @@ pub enum Rejection {
     /// Not now: the other side is away.
     #[error("{0}")]
     Unavailable(String),
+}
+
+/// Why a dialect's call to a handler gave no reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplyError {
+    /// No handler answers messages of that type.
+    UnknownType,
+    /// The handler's own no.
+    Rejected(Rejection),
+    /// The handler crashed or was too slow.
+    Failed(String),
+    /// The handler is away or busy.
+    Unavailable(String),
+}
+
+impl From<CallError> for ReplyError {
+    /// What happened inside the handler is the operator's to know, not the caller's.
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Rejected(rejection) => Self::Rejected(rejection),
+            CallError::Failed { instance, .. } | CallError::TimedOut { instance, .. } => {
+                Self::Failed(format!("the handler {instance} failed at this message"))
+            }
+            CallError::Unavailable { instance, .. } => {
+                Self::Unavailable(format!("the handler {instance} is not available"))
+            }
+        }
+    }
 }
 
 /// Why a call into a plugin gave no answer.
@@ -77,8 +108,8 @@ pub struct HttpCall {
     pub headers: Vec<(String, String)>,
     /// The whole body, bounded by the listener's limit.
     pub body: Vec<u8>,
-    /// Who asks, where they said so.
-    pub identity: Option<Identity>,
+    /// Who asks.
+    pub caller: Caller,
     /// Where the request comes from: the address without the port.
     pub address: String,
 }
@@ -103,10 +134,12 @@ pub struct DialectClient {
     pub path: String,
     /// The query's pairs, decoded.
     pub query: Vec<(String, String)>,
-    /// Who it is, where it said so.
-    pub identity: Option<Identity>,
+    /// Who it is.
+    pub caller: Caller,
+    /// Where it comes from: the address without the port.
+    pub address: String,
     /// What the dialect last stored with `Action::SetSession`; empty at first.
-    pub session: String,
+    pub session: Arc<str>,
 }
 
 /// What a dialect wants done for a connection, in order.
@@ -149,12 +182,28 @@ pub struct GatewayStats {
     pub now_ms: u64,
 }
 
+/// A part of the list of connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// How many are left out, the oldest first.
+    pub offset: u32,
+    /// How many at most.
+    pub limit: u32,
+    /// Roughly how many bytes at most.
+    pub bytes: usize,
+    /// The dialect whose connections' sessions are told.
+    pub sessions_of: Option<&'a InstanceName>,
+}
+
 /// What plugins may be told of the gateway, by the one who knows its connections.
 pub trait GatewayView: Send + Sync {
     /// The figures of the gateway, one JSON object.
     fn stats(&self) -> serde_json::Value;
-    /// So many connections from `offset` on, one JSON object.
-    fn clients(&self, offset: u32, limit: u32) -> serde_json::Value;
+    /// So many connections from `offset` on, one JSON object; fewer where there are more than `page.bytes` of them.
+    fn clients(&self, page: Page<'_>) -> serde_json::Value;
+    /// Closes a connection by its id. `false`: there is none.
+    fn disconnect<'a>(&'a self, client: &'a str, code: u16, reason: &'a str)
+    -> Answering<'a, bool>;
     /// What a dialect's heartbeat may tell.
     fn gateway_stats(&self) -> GatewayStats;
 }

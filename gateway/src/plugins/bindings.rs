@@ -13,6 +13,8 @@ wasmtime::component::bindgen!({
         "hearthgate:plugin/files": async | trappable,
         "hearthgate:plugin/system": async | trappable,
         "hearthgate:plugin/commands": async | trappable,
+        "hearthgate:plugin/calls": async | trappable,
+        "hearthgate:plugin/retained": async | trappable,
         "hearthgate:plugin/gateway": async | trappable,
         default: trappable,
     },

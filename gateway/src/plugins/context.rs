@@ -5,9 +5,11 @@ use super::grants::Permissions;
 use super::loaded::Loaded;
 use super::place::Place;
 use super::words::Words;
+use crate::event::InstanceName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -38,6 +40,12 @@ pub struct Context {
     pub(super) permissions: Arc<Permissions>,
     /// Its replacement runs: sockets and timers are not its own any more.
     pub(super) retired: bool,
+    /// Whether it is a source, which does one thing at a time.
+    pub(super) is_source: bool,
+    /// When the current call is cut off.
+    pub(super) deadline: Instant,
+    /// The plugins that the message that it handles came through.
+    pub(super) via: Vec<InstanceName>,
 }
 
 /// How the bindings get at the context.
@@ -81,6 +89,9 @@ impl Context {
             place: place.clone(),
             permissions: loaded.permissions.clone(),
             retired: false,
+            is_source: loaded.is_source(),
+            deadline: Instant::now() + limits.init_timeout,
+            via: Vec::new(),
         };
         let mut store = Store::new(engine, context);
         store.limiter(|context| &mut context.limiter);

@@ -1,11 +1,11 @@
 //! Between the contract's types and the gateway's own.
 
-use super::api::{self, Action, Rejection};
+use super::api::{self, Action, Rejection, ReplyError};
 use super::bindings::exports::hearthgate::plugin::{dialect, message_handler, routes, source};
 use super::bindings::host::{net, types};
 use super::input::{self, Input};
 use super::replies::Answer;
-use crate::auth::Identity;
+use crate::auth::{Caller, Identity};
 use crate::event::{Condition, Event, Filter, Kind, TopicFilter};
 use serde_json::value::RawValue;
 
@@ -117,9 +117,31 @@ pub(super) fn identity(identity: &Identity) -> types::Identity {
     }
 }
 
+pub(super) fn caller(caller: &Caller) -> types::Caller {
+    match caller {
+        Caller::Anonymous => types::Caller::Anonymous,
+        Caller::Invalid(why) => types::Caller::Invalid(why.clone()),
+        Caller::Identified(who) => types::Caller::Identified(identity(who)),
+    }
+}
+
+pub(super) fn call_error(error: ReplyError) -> types::CallError {
+    match error {
+        ReplyError::UnknownType => types::CallError::UnknownType,
+        ReplyError::Rejected(why) => types::CallError::Rejected(match why {
+            Rejection::BadRequest(why) => types::Rejection::BadRequest(why),
+            Rejection::Forbidden(why) => types::Rejection::Forbidden(why),
+            Rejection::NotFound(why) => types::Rejection::NotFound(why),
+            Rejection::Unavailable(why) => types::Rejection::Unavailable(why),
+        }),
+        ReplyError::Failed(why) => types::CallError::Failed(why),
+        ReplyError::Unavailable(why) => types::CallError::Unavailable(why),
+    }
+}
+
 pub(super) fn client(client: api::Client) -> message_handler::Client {
     message_handler::Client {
-        identity: client.identity.as_ref().map(identity),
+        identity: client.identity.as_deref().map(identity),
         id: client.id,
         address: client.address,
     }
@@ -133,18 +155,19 @@ pub(super) fn http_call(id: u64, call: api::HttpCall) -> routes::HttpCall {
         query: call.query,
         headers: call.headers,
         body: call.body,
-        identity: call.identity.as_ref().map(identity),
+        caller: caller(&call.caller),
         address: call.address,
     }
 }
 
 pub(super) fn dialect_client(client: api::DialectClient) -> dialect::Opened {
     dialect::Opened {
-        identity: client.identity.as_ref().map(identity),
+        caller: caller(&client.caller),
+        address: client.address,
         id: client.id,
         path: client.path,
         query: client.query,
-        session: client.session,
+        session: client.session.to_string(),
     }
 }
 

@@ -32,6 +32,10 @@ pub enum GatewayVerb {
     Clients,
     /// Events for one audience alone.
     Send,
+    /// Closing connections.
+    Disconnect,
+    /// Logging users in.
+    Login,
 }
 
 impl GatewayVerb {
@@ -42,6 +46,8 @@ impl GatewayVerb {
             Self::Stats => "stats",
             Self::Clients => "clients",
             Self::Send => "send",
+            Self::Disconnect => "disconnect",
+            Self::Login => "login",
         }
     }
 }
@@ -53,6 +59,13 @@ struct Topics {
     granted: Vec<TopicFilter>,
 }
 
+/// The names that two lists both contain.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Named {
+    requested: BTreeSet<String>,
+    granted: BTreeSet<String>,
+}
+
 /// What an instance may do within the gateway. What it may do outside is in `services::Rights`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Permissions {
@@ -60,8 +73,8 @@ pub struct Permissions {
     subscribe: Topics,
     kinds: BTreeSet<Kind>,
     messages: BTreeSet<String>,
-    gateway: BTreeSet<String>,
-    gateway_requested: BTreeSet<String>,
+    call: Named,
+    gateway: Named,
 }
 
 impl Permissions {
@@ -69,7 +82,6 @@ impl Permissions {
     #[must_use]
     pub fn new(manifest: &Manifest, instance: &Instance) -> Self {
         let grants = &instance.grants;
-        let gateway_requested: BTreeSet<String> = manifest.all(|r| &r.gateway).cloned().collect();
         Self {
             publish: Topics {
                 requested: manifest.all(|r| &r.publish).cloned().collect(),
@@ -91,13 +103,14 @@ impl Permissions {
                 .filter(|m| grants.handle.contains(m))
                 .cloned()
                 .collect(),
-            gateway: grants
-                .gateway
-                .iter()
-                .filter(|v| gateway_requested.contains(*v))
-                .cloned()
-                .collect(),
-            gateway_requested,
+            call: Named {
+                requested: manifest.all(|r| &r.call).cloned().collect(),
+                granted: grants.call.iter().cloned().collect(),
+            },
+            gateway: Named {
+                requested: manifest.all(|r| &r.gateway).cloned().collect(),
+                granted: grants.gateway.iter().cloned().collect(),
+            },
         }
     }
 
@@ -149,13 +162,12 @@ impl Permissions {
         &self.subscribe.requested
     }
 
-    /// Whether it may be told of an event: the grant's side, and audiences are not for plugins.
+    /// Whether it may be told of an event. Audiences are not applied: they are about clients.
     #[must_use]
     pub fn may_see(&self, event: &Event) -> bool {
-        self.subscribe
-            .granted
-            .iter()
-            .any(|f| f.matches(&event.draft.topic))
+        let topic = &event.draft.topic;
+        let matches = |side: &[TopicFilter]| side.iter().any(|f| f.matches(topic));
+        matches(&self.subscribe.granted) && matches(&self.subscribe.requested)
     }
 
     /// Message types that it answers.
@@ -169,21 +181,52 @@ impl Permissions {
     /// # Errors
     /// Names the missing grant, or what the manifest lacks.
     pub fn gateway(&self, verb: GatewayVerb) -> Result<(), Denied> {
-        if self.gateway.contains(verb.name()) {
-            return Ok(());
-        }
-        let reason = if self.gateway_requested.contains(verb.name()) {
-            format!("grants.gateway does not name {:?}", verb.name())
-        } else {
-            format!(
-                "{:?} is not among requests.gateway of the manifest",
-                verb.name()
-            )
+        self.gateway.allow(Capability::Gateway, verb.name())
+    }
+
+    /// Whether it may send messages of this type to handlers.
+    ///
+    /// # Errors
+    /// Names the missing grant, or what the manifest lacks.
+    pub fn call(&self, message_type: &str) -> Result<(), Denied> {
+        self.call.allow(Capability::Call, message_type)
+    }
+
+    /// Whether it may be told of anything at all that these filters match.
+    ///
+    /// # Errors
+    /// Names the missing grant, or what the manifest lacks.
+    pub fn may_read(&self, filters: &[TopicFilter]) -> Result<(), Denied> {
+        let deny = |reason: &str| {
+            Err(Denied {
+                capability: Capability::Subscribe,
+                reason: reason.to_owned(),
+            })
         };
-        Err(Denied {
-            capability: Capability::Gateway,
-            reason,
-        })
+        let covers = |side: &[TopicFilter]| {
+            let one = |filter| side.iter().any(|other| overlaps(filter, other));
+            filters.iter().any(one)
+        };
+        if !covers(&self.subscribe.requested) {
+            return deny("none of the topics is among requests.subscribe of the manifest");
+        }
+        if !covers(&self.subscribe.granted) {
+            return deny("grants.subscribe covers none of the topics");
+        }
+        Ok(())
+    }
+}
+
+impl Named {
+    fn allow(&self, capability: Capability, name: &str) -> Result<(), Denied> {
+        let reason = if !self.requested.contains(name) {
+            format!("{name:?} is not among requests.{capability} of the manifest")
+        } else if !self.granted.contains(name) {
+            format!("grants.{capability} does not name {name:?}")
+        } else {
+            return Ok(());
+        };
+        Err(Denied { capability, reason })
     }
 }
 

@@ -105,6 +105,7 @@ impl Guest {
         let limits = self.begin();
         // Parsing a configuration and preparing tables takes longer than one input does.
         arm(&mut self.store, limits.call_time * 10);
+        self.store.data_mut().deadline = tokio::time::Instant::now() + limits.init_timeout;
         let call = self.lifecycle.call_init(&mut self.store, start);
         let done = tokio::time::timeout(limits.init_timeout, call).await;
         self.settle("init", done)?.map_err(Trouble::Failure)
@@ -167,6 +168,9 @@ impl Guest {
     pub(super) fn begin(&mut self) -> Arc<crate::config::Limits> {
         let limits = self.store.data().place.limits();
         arm(&mut self.store, limits.call_time);
+        let context = self.store.data_mut();
+        context.deadline = tokio::time::Instant::now() + limits.call_timeout;
+        context.via.clear();
         self.begun = std::time::Instant::now();
         limits
     }

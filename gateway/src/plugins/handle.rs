@@ -1,6 +1,8 @@
 //! Handles to what instances offer. They stay valid over reloads: a call goes to whatever runs at that moment.
 
-use super::api::{Action, CallError, Client, DialectClient, GatewayStats, HttpCall, HttpReply};
+use super::api::{
+    Action, CallError, Client, DialectClient, GatewayStats, HttpCall, HttpReply, ReplyError,
+};
 use super::job::Work;
 use super::life::portions;
 use super::replies::Answer;
@@ -109,7 +111,7 @@ impl DialectHandle {
         &self,
         client: DialectClient,
         kind: String,
-        outcome: Result<Box<RawValue>, String>,
+        outcome: Result<Box<RawValue>, ReplyError>,
     ) -> Result<Vec<Action>, CallError> {
         self.actions(Work::Reply(client, kind, outcome)).await
     }
@@ -121,7 +123,7 @@ impl DialectHandle {
     pub async fn on_authenticated(
         &self,
         client: DialectClient,
-        outcome: Result<Identity, String>,
+        outcome: Result<Arc<Identity>, String>,
     ) -> Result<Vec<Action>, CallError> {
         self.actions(Work::Authenticated(client, outcome)).await
     }
@@ -142,13 +144,13 @@ impl DialectHandle {
         Ok(messages)
     }
 
-    /// The dialect's heartbeat, where it has one.
+    /// The dialect's heartbeat: none, one or several messages.
     ///
     /// # Errors
     /// As for `on_open`.
-    pub async fn heartbeat(&self, stats: GatewayStats) -> Result<Option<String>, CallError> {
+    pub async fn heartbeat(&self, stats: GatewayStats) -> Result<Vec<String>, CallError> {
         match self.0.ask(Work::Heartbeat(stats)).await? {
-            Answer::Heartbeat(text) => Ok(text),
+            Answer::Heartbeat(texts) => Ok(texts),
             _ => odd(&self.0),
         }
     }

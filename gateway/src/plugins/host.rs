@@ -11,17 +11,18 @@ use super::input::Inbox;
 use super::interfaces::Role;
 use super::keepsake::Keepsake;
 use super::life::{Control, Life};
-use super::place::Place;
+use super::place::{Around, Place};
 use super::services::{Outside, Rights, Services};
 use super::slot::Slot;
+use super::slots::Slots;
 use super::status::{PluginState, PluginStatus, ReloadOutcome};
 use super::watcher::{Listing, Watcher};
+use crate::auth::Accounts;
 use crate::bus::Bus;
 use crate::config::{self, Instance};
 use crate::event::InstanceName;
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeMap;
+use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::{Arc, Weak};
@@ -41,6 +42,8 @@ pub struct Ports {
     pub bus: Bus,
     /// What plugins may be told of the gateway.
     pub view: Arc<dyn GatewayView>,
+    /// Who may log in through a plugin (`gateway.login`).
+    pub accounts: Arc<dyn Accounts>,
     /// The gateway's own listeners at its start, which no plugin may connect to.
     pub own_addresses: Vec<SocketAddr>,
 }
@@ -91,11 +94,10 @@ pub struct PluginHost(Arc<Inner>);
 struct Inner {
     engine: Arc<Engine>,
     outside: Outside,
-    bus: Bus,
-    view: Arc<dyn GatewayView>,
+    around: Around,
     announcer: Announcer,
     settings: ArcSwap<config::Plugins>,
-    slots: RwLock<BTreeMap<InstanceName, Arc<Slot>>>,
+    slots: Arc<Slots>,
     /// Its own tasks, which hold it weakly but may sleep for long.
     tasks: Mutex<Vec<AbortHandle>>,
     /// One change at a time: of the configuration, of a file, or by hand.
@@ -126,14 +128,19 @@ impl PluginHost {
             .map_err(|e| failed("the WebAssembly engine".to_owned(), e.to_string()))?;
         let listing = Listing::read(&plugins.directory);
         let watcher = Watcher::new(&plugins.directory, listing);
+        let slots = Arc::new(Slots::default());
         let host = Self(Arc::new(Inner {
             engine,
             outside: Outside::open(state, ports.own_addresses),
             announcer: Announcer::start(ports.bus.clone()),
-            bus: ports.bus,
-            view: ports.view,
+            around: Around {
+                bus: ports.bus,
+                view: ports.view,
+                accounts: ports.accounts,
+                slots: Arc::downgrade(&slots),
+            },
             settings: ArcSwap::from_pointee(plugins),
-            slots: RwLock::default(),
+            slots,
             tasks: Mutex::default(),
             changing: Semaphore::new(1),
         }));
@@ -156,16 +163,7 @@ impl PluginHost {
     /// The handler that answers messages of that type.
     #[must_use]
     pub fn handler(&self, message_type: &str) -> Option<HandlerHandle> {
-        let slots = self.0.slots.read();
-        let answers = |slot: &&Arc<Slot>| {
-            let loaded = slot.loaded.load();
-            let Some(loaded) = loaded.as_ref() else {
-                return false;
-            };
-            loaded.compiled.handler.is_some()
-                && loaded.permissions.messages().contains(message_type)
-        };
-        slots.values().find(answers).cloned().map(HandlerHandle)
+        self.0.slots.handler(message_type)
     }
 
     /// The routes of an instance, if it has any.
@@ -227,7 +225,7 @@ impl PluginHost {
 impl Drop for Inner {
     /// Without `stop` before it: nothing of the host's goes on.
     fn drop(&mut self) {
-        for slot in self.slots.get_mut().values() {
+        for slot in self.slots.read().values() {
             slot.cut_off();
         }
         for task in self.tasks.get_mut().drain(..) {
@@ -263,13 +261,7 @@ impl Inner {
         let name = instance.name.clone();
         let (inbox, inputs) = Inbox::new(instance.limits.mailbox.max(1));
         let services = Services::new(&self.outside, &name, Rights::default(), &inbox);
-        let place = Place::new(
-            &name,
-            &instance.limits,
-            services,
-            self.bus.clone(),
-            self.view.clone(),
-        );
+        let place = Place::new(&name, &instance.limits, services, self.around.clone());
         let (control, orders) = mpsc::channel(16);
         let slot = Slot::new(instance, Arc::new(place), control, self.announcer.clone());
         let slot = Arc::new(slot);
@@ -277,7 +269,7 @@ impl Inner {
         let settings = self.settings.load();
         let plugin = &slot.instance.load().plugin;
         let keepsake = Keepsake::new(&settings.state_directory, &slot.name, plugin);
-        let (engine, bus) = (self.engine.clone(), self.bus.clone());
+        let (engine, bus) = (self.engine.clone(), self.around.bus.clone());
         let life = Life::new(slot.clone(), engine, bus, orders, inputs, keepsake);
         let task = tokio::spawn(life.run()).abort_handle();
         let _first = slot.task.set(task);

@@ -1,6 +1,7 @@
 //! What guests may call, interface by interface: each binding checks the right, asks the service, and translates.
 
 mod bus;
+mod calls;
 mod commands;
 mod files;
 mod gateway;
@@ -9,6 +10,7 @@ mod log;
 mod metrics;
 mod net;
 mod replies;
+mod retained;
 mod secrets;
 mod store;
 mod system;

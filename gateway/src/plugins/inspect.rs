@@ -71,6 +71,7 @@ fn requests_json(requests: &Requests) -> serde_json::Value {
         "commands": requests.commands,
         "secrets": requests.secrets,
         "reveal": requests.reveal,
+        "call": requests.call,
         "gateway": requests.gateway,
         "system": requests.system,
     })

@@ -45,6 +45,10 @@ pub enum Capability {
     Files,
     /// `commands`.
     Commands,
+    /// `retained`.
+    Subscribe,
+    /// `calls`.
+    Call,
     /// `secrets`.
     Reveal,
     /// `gateway`.
@@ -62,6 +66,8 @@ impl Capability {
             Self::Connect => "connect",
             Self::Files => "files",
             Self::Commands => "commands",
+            Self::Subscribe => "subscribe",
+            Self::Call => "call",
             Self::Reveal => "reveal",
             Self::Gateway => "gateway",
             Self::System => "system",
@@ -78,6 +84,8 @@ impl Capability {
                 Self::Connect => !r.connect.is_empty(),
                 Self::Files => !r.files.is_empty(),
                 Self::Commands => !r.commands.is_empty(),
+                Self::Subscribe => !r.subscribe.is_empty(),
+                Self::Call => !r.call.is_empty(),
                 Self::Reveal => !r.reveal.is_empty(),
                 Self::Gateway => !r.gateway.is_empty(),
                 Self::System => r.system,
@@ -103,6 +111,8 @@ const GRANTED: &[(&str, Capability)] = &[
     ("http", Capability::Connect),
     ("files", Capability::Files),
     ("commands", Capability::Commands),
+    ("retained", Capability::Subscribe),
+    ("calls", Capability::Call),
     ("secrets", Capability::Reveal),
     ("gateway", Capability::Gateway),
     ("system", Capability::System),
@@ -202,8 +212,8 @@ fn interface_of<'a>(name: &'a str, verb: &str) -> Result<Option<&'a str>, String
         return Ok(Some(interface));
     }
     Err(format!(
-        "{verb} {name}, but this gateway speaks plugin API {API_VERSION}: build the plugin against API {API_VERSION}, \
-         or run a gateway of API {version}"
+        "{verb} {name}, but this gateway speaks plugin API {API_VERSION}: build the plugin anew with the plugin-api of this \
+         gateway (its README.md says what changed), or run a gateway of API {version}"
     ))
 }
 
@@ -224,8 +234,8 @@ mod tests {
     fn roles_are_read_from_exports() {
         let found = roles(
             [
-                "hearthgate:plugin/lifecycle@0.1.0",
-                "hearthgate:plugin/routes@0.1.3",
+                "hearthgate:plugin/lifecycle@0.2.0",
+                "hearthgate:plugin/routes@0.2.3",
                 "cabi",
             ]
             .into_iter(),
@@ -235,14 +245,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_says_both_versions_and_the_fix() {
-        let error = roles(["hearthgate:plugin/lifecycle@0.2.0"].into_iter()).expect_err("newer");
+        let error = roles(["hearthgate:plugin/lifecycle@0.3.0"].into_iter()).expect_err("newer");
         assert!(
-            error.contains("@0.2.0") && error.contains("API 0.1.0"),
+            error.contains("@0.3.0") && error.contains("API 0.2.0"),
             "{error}"
         );
         let error = roles(["wasi:cli/run@0.2.6"].into_iter()).expect_err("a command");
         assert!(error.contains("lifecycle"), "{error}");
-        let error = imports(["hearthgate:plugin/buss@0.1.0"].into_iter()).expect_err("unknown");
+        let error = imports(["hearthgate:plugin/buss@0.2.0"].into_iter()).expect_err("unknown");
         assert!(error.contains("did you mean \"bus\"?"), "{error}");
         let error = imports(["wasi:http/outgoing-handler@0.2.0"].into_iter()).expect_err("http");
         assert!(error.contains("which no plugin gets"), "{error}");
@@ -253,10 +263,10 @@ mod tests {
     #[test]
     fn imports_amount_to_capabilities() {
         let names = [
-            "hearthgate:plugin/bus@0.1.0",
-            "hearthgate:plugin/log@0.1.0",
+            "hearthgate:plugin/bus@0.2.0",
+            "hearthgate:plugin/log@0.2.0",
             "wasi:io/poll@0.2.6",
-            "hearthgate:plugin/tcp@0.1.0",
+            "hearthgate:plugin/tcp@0.2.0",
         ];
         let found = imports(names.into_iter()).expect("all known");
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Jobs: what the gateway asks of a guest. The one who asks waits for the answer with the job's id.
 
-use super::api::{Client, DialectClient, GatewayStats, HttpCall};
+use super::api::{Client, DialectClient, GatewayStats, HttpCall, ReplyError};
 use super::bindings::exports::hearthgate::plugin::{dialect, message_handler, routes};
 use super::convert;
 use super::guest::{Fault, Guest};
@@ -33,9 +33,9 @@ pub(super) enum Work {
     /// A dialect's connection sent a text.
     Text(DialectClient, String),
     /// A handler answered a dialect's call.
-    Reply(DialectClient, String, Result<Box<RawValue>, String>),
+    Reply(DialectClient, String, Result<Box<RawValue>, ReplyError>),
     /// A dialect's token was checked.
-    Authenticated(DialectClient, Result<Identity, String>),
+    Authenticated(DialectClient, Result<Arc<Identity>, String>),
     /// Events for a dialect's clients.
     Encode(Vec<Arc<Event>>),
     /// A dialect's heartbeat.
@@ -81,6 +81,7 @@ impl Guest {
         let Some(handler) = self.handler.clone() else {
             return Ok(Some(missing("message-handler")));
         };
+        let via = client.via.clone();
         let client = convert::client(client);
         let request = message_handler::Request {
             id: id.0,
@@ -88,6 +89,7 @@ impl Guest {
             data: data.get().to_owned(),
         };
         let limits = self.begin();
+        self.store.data_mut().via = via;
         let call = handler.call_handle(&mut self.store, &client, &request);
         let done = timeout(limits.call_timeout, call).await;
         Ok(match self.settle("handle", done)? {
@@ -142,7 +144,8 @@ impl Guest {
             Work::Reply(client, kind, outcome) => {
                 let client = convert::dialect_client(client);
                 let outcome = outcome.map(|json| json.get().to_owned());
-                let outcome = outcome.as_ref().map_err(String::as_str);
+                let outcome = outcome.map_err(convert::call_error);
+                let outcome = outcome.as_ref();
                 let call = dialect.call_on_reply(store, &client, &kind, outcome);
                 let done = timeout(within, call).await;
                 self.settle("on-reply", done)?

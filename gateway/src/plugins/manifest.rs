@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Version of the plugin contract that this gateway speaks: that of the WIT package.
-pub const API_VERSION: &str = "0.1.0";
+pub const API_VERSION: &str = "0.2.0";
 
 /// Longest manifest, in bytes: the gateway compiles every schema in it.
 pub const LONGEST_BYTES: usize = 256 * 1024;
@@ -58,7 +58,9 @@ pub struct Requests {
     pub secrets: Vec<String>,
     /// Secrets in plain text.
     pub reveal: Vec<String>,
-    /// `stats`, `clients`, `send`.
+    /// Message types to send to handlers.
+    pub call: Vec<String>,
+    /// `stats`, `clients`, `send`, `disconnect`, `login`.
     pub gateway: Vec<String>,
     /// The machine's figures.
     pub system: bool,
@@ -114,6 +116,7 @@ struct RawRequests {
     commands: Vec<String>,
     secrets: Vec<String>,
     reveal: Vec<String>,
+    call: Vec<String>,
     gateway: Vec<String>,
     system: bool,
     optional: Option<Box<RawRequests>>,
@@ -127,6 +130,7 @@ const REQUEST_KEYS: &[&str] = &[
     "commands",
     "secrets",
     "reveal",
+    "call",
     "gateway",
     "system",
 ];
@@ -139,7 +143,7 @@ const TABLES: &[(&str, &[&str])] = &[
 ];
 
 /// What `gateway` requests and grants may name.
-pub const GATEWAY_VERBS: &[&str] = &["stats", "clients", "send"];
+pub const GATEWAY_VERBS: &[&str] = &["stats", "clients", "send", "disconnect", "login"];
 
 impl Manifest {
     /// Reads a manifest.
@@ -228,6 +232,7 @@ impl Requests {
             commands: raw.commands,
             secrets: raw.secrets,
             reveal: raw.reveal,
+            call: raw.call,
             gateway: raw.gateway,
             system: raw.system,
         })
@@ -319,7 +324,7 @@ mod tests {
         [plugin]
         id = "announce"
         version = "0.1.0"
-        api = "0.1"
+        api = "0.2"
         description = "Announces"
         [offers]
         messages = ["announce"]

@@ -6,13 +6,28 @@ use super::lines::Lines;
 use super::replies::Replies;
 use super::series::Series;
 use super::services::Services;
+use super::slots::Slots;
+use crate::auth::Accounts;
 use crate::bus::Bus;
 use crate::config::Limits;
 use crate::event::InstanceName;
 use arc_swap::ArcSwap;
 use metrics::{Counter, counter};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
+
+/// The gateway around an instance: what its guests may ask beyond their own place.
+#[derive(Clone)]
+pub(super) struct Around {
+    /// Where its events go, and what is retained.
+    pub(super) bus: Bus,
+    /// What it may be told of the gateway.
+    pub(super) view: Arc<dyn GatewayView>,
+    /// Who may log in.
+    pub(super) accounts: Arc<dyn Accounts>,
+    /// The other instances.
+    pub(super) slots: Weak<Slots>,
+}
 
 /// The place of one instance.
 pub struct Place {
@@ -28,8 +43,8 @@ pub struct Place {
     pub series: Series,
     /// Answers that it still owes.
     pub replies: Arc<Replies>,
-    /// What it may be told of the gateway.
-    pub view: Arc<dyn GatewayView>,
+    /// The gateway around it.
+    pub(super) around: Around,
     /// Linear memory of its guests, in bytes.
     pub memory: Arc<AtomicU64>,
     /// How often and how long its guests are called.
@@ -46,22 +61,21 @@ struct Denial(governor::DefaultDirectRateLimiter);
 impl Place {
     /// A place for `name`.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         name: &InstanceName,
         limits: &Limits,
         services: Services,
-        bus: Bus,
-        view: Arc<dyn GatewayView>,
+        around: Around,
     ) -> Self {
         let quota = governor::Quota::per_minute(std::num::NonZeroU32::MIN.saturating_add(5));
         Self {
             name: name.clone(),
             services,
-            admission: Admission::new(name, limits, bus),
+            admission: Admission::new(name, limits, around.bus.clone()),
             lines: Arc::new(Lines::new(name, limits.log_rate)),
             series: Series::new(name, limits.metric_series),
             replies: Arc::new(Replies::new(limits.mailbox)),
-            view,
+            around,
             memory: Arc::new(AtomicU64::new(0)),
             calls: Calls::new(name),
             limits: ArcSwap::from_pointee(limits.clone()),

@@ -22,7 +22,7 @@ pub enum Answer {
     /// A dialect's messages, for each event.
     Messages(Vec<Vec<String>>),
     /// A dialect's heartbeat.
-    Heartbeat(Option<String>),
+    Heartbeat(Vec<String>),
     /// The guest failed.
     Failed(String),
     /// The guest ran over its time.

@@ -174,6 +174,7 @@ pub fn grants_json(grants: &config::Grants) -> serde_json::Value {
         "reveal": grants.reveal,
         "system": grants.system,
         "handle": grants.handle,
+        "call": grants.call,
         "gateway": grants.gateway,
     })
 }

@@ -101,13 +101,13 @@ pub fn disconnect(code: CloseCode, reconnect: Option<ReconnectAdvice>) -> Bytes 
     farewell(code.number(), code.reason(), reconnect)
 }
 
-/// The same with a code of the operator's choice.
+/// The same with a code and a reason of somebody else's choice.
 #[must_use]
-pub fn farewell(code: u16, reason: &'static str, reconnect: Option<ReconnectAdvice>) -> Bytes {
+pub fn farewell(code: u16, reason: &str, reconnect: Option<ReconnectAdvice>) -> Bytes {
     #[derive(Serialize)]
-    struct Data {
+    struct Data<'a> {
         code: u16,
-        reason: &'static str,
+        reason: &'a str,
         reconnect: Option<ReconnectAdvice>,
     }
     let data = Data {

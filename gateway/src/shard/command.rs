@@ -9,6 +9,7 @@ use crate::protocol::request::Policy;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// A connection, unique while the gateway runs.
@@ -87,6 +88,22 @@ impl Closing {
             code: code.number(),
             frames: told.into_iter().chain([close]).collect(),
             at_once: true,
+        }
+    }
+
+    /// A closing that a plugin or the operator asked for, with a code of their own choice; a native client is told with a
+    /// `disconnect`, and may come back unless the code says otherwise.
+    #[must_use]
+    pub fn asked_for(code: u16, reason: &str, native: bool) -> Self {
+        use crate::protocol::{ReconnectAdvice, frame, push};
+        let stays_away = code == 1008 || (4500..5000).contains(&code);
+        let advice = (!stays_away).then(|| ReconnectAdvice::within(Duration::from_secs(10)));
+        let told = native.then(|| push::farewell(code, reason, advice));
+        let close = frame::close(code, reason);
+        Self {
+            code,
+            frames: told.into_iter().chain([close]).collect(),
+            at_once: false,
         }
     }
 }

@@ -84,6 +84,9 @@ pub(super) enum Wish {
 impl Member {
     pub(super) fn new(registration: Registration) -> Self {
         let mut outbox = Outbox::default();
+        registration
+            .status
+            .set_identity(registration.identity.clone());
         if let Some(greeting) = registration.greeting {
             let _empty = outbox.control(greeting);
         }
@@ -215,7 +218,7 @@ impl Member {
             return;
         }
         let native = self.lane == Lane::NATIVE;
-        let before = written.frames;
+        let before = *written;
         loop {
             match self.outbox.flush(&self.socket, staging, native, written) {
                 Flushed::Empty => self.written_out(),
@@ -233,8 +236,9 @@ impl Member {
             }
             break;
         }
-        if written.frames > before {
-            self.status.add_sent(written.frames - before);
+        if written.bytes > before.bytes {
+            let frames = written.frames - before.frames;
+            self.status.add_sent(frames, written.bytes - before.bytes);
             if self.control_since.is_some() {
                 let waits = self.outbox.control_waits();
                 self.control_since = waits.then(Instant::now);

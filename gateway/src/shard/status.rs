@@ -1,5 +1,9 @@
-//! What a connection's reader and its shard tell each other and the admin API about it, without a lock.
+//! What a connection's reader and its shard tell each other and the admin API about it, without a lock but for what
+//! rarely changes.
 
+use crate::auth::Identity;
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// The figures of one connection.
@@ -15,8 +19,16 @@ pub struct Status {
     dropped: AtomicU64,
     /// Frames written. Written by the shard.
     sent: AtomicU64,
+    /// Bytes read. Written by the reader.
+    bytes_received: AtomicU64,
+    /// Bytes written. Written by the shard.
+    bytes_sent: AtomicU64,
     /// Subscriptions. Written by the shard.
     subscriptions: AtomicU32,
+    /// Who it is. Written by the shard.
+    identity: Mutex<Option<Arc<Identity>>>,
+    /// What a plugin's dialect keeps with it. Written by the dialect's session.
+    session: Mutex<Option<Arc<str>>>,
 }
 
 impl Status {
@@ -63,8 +75,48 @@ impl Status {
         self.dropped.load(Relaxed)
     }
 
-    pub(super) fn add_sent(&self, frames: u64) {
+    pub(super) fn add_sent(&self, frames: u64, bytes: u64) {
         self.sent.store(self.sent() + frames, Relaxed);
+        self.bytes_sent.store(self.bytes_sent() + bytes, Relaxed);
+    }
+
+    /// Bytes written.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.bytes_sent.load(Relaxed)
+    }
+
+    /// Notes bytes that were read.
+    pub fn add_bytes_received(&self, bytes: u64) {
+        self.bytes_received
+            .store(self.bytes_received() + bytes, Relaxed);
+    }
+
+    /// Bytes read.
+    #[must_use]
+    pub fn bytes_received(&self) -> u64 {
+        self.bytes_received.load(Relaxed)
+    }
+
+    pub(super) fn set_identity(&self, identity: Option<Arc<Identity>>) {
+        *self.identity.lock() = identity;
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.identity.lock().clone()
+    }
+
+    /// Notes what a plugin's dialect keeps with the connection.
+    pub fn set_session(&self, session: Arc<str>) {
+        *self.session.lock() = Some(session);
+    }
+
+    /// What a plugin's dialect keeps with the connection.
+    #[must_use]
+    pub fn session(&self) -> Option<Arc<str>> {
+        self.session.lock().clone()
     }
 
     /// Frames written.

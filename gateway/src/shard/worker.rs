@@ -106,7 +106,9 @@ impl Worker {
             Command::Unsubscribe(number, id) => self.unsubscribe(number, id),
             Command::Identify(number, identity) => {
                 if let Some(slot) = self.slots.get(&number) {
-                    self.members[*slot as usize].identity = identity;
+                    let member = &mut self.members[*slot as usize];
+                    member.status.set_identity(identity.clone());
+                    member.identity = identity;
                 }
             }
             Command::Close(number, closing) => {

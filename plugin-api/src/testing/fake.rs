@@ -232,15 +232,62 @@ pub mod replies {
     }
 }
 
+pub mod retained {
+    use crate::wit::host::types::Published;
+
+    pub fn read(
+        _topics: &[String],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Published>, String> {
+        Ok(super::host(|host| {
+            let later = |p: &&Published| after.is_none_or(|after| p.event.topic.as_str() > after);
+            let found = host.retained.iter().filter(later);
+            found.take(limit as usize).cloned().collect()
+        }))
+    }
+}
+
+pub mod calls {
+    use crate::wit::host::types::{CallError, Identity};
+
+    pub fn call(kind: &str, data: &str, caller: Option<&Identity>) -> Result<String, CallError> {
+        let Some(mut answer) = super::host(|host| host.call.take()) else {
+            return Err(CallError::UnknownType);
+        };
+        let outcome = answer(kind, data, caller);
+        super::host(|host| host.call = Some(answer));
+        outcome
+    }
+}
+
 pub mod gateway {
+    use crate::wit::host::gateway::{LoginError, Session};
     use crate::wit::host::types::Event;
 
     pub fn stats() -> String {
-        "{}".to_owned()
+        super::host(|host| host.stats.clone()).unwrap_or_else(|| "{}".to_owned())
     }
 
     pub fn clients(_offset: u32, _limit: u32) -> String {
-        "{}".to_owned()
+        super::host(|host| host.clients.clone()).unwrap_or_else(|| "{}".to_owned())
+    }
+
+    pub fn disconnect(client: &str, code: u16, reason: &str) -> Result<bool, String> {
+        super::note(format!("gateway.disconnect {client} {code} {reason}"));
+        Ok(true)
+    }
+
+    pub fn login(username: &str, _password: &str, _address: &str) -> Result<Session, LoginError> {
+        super::note(format!("gateway.login {username}"));
+        let session = super::host(|host| host.session.clone());
+        session.ok_or(LoginError::InvalidCredentials)
+    }
+
+    pub fn refresh(_token: &str) -> Result<Session, LoginError> {
+        super::note("gateway.refresh".to_owned());
+        let session = super::host(|host| host.session.clone());
+        session.ok_or(LoginError::InvalidCredentials)
     }
 
     pub fn send(audience: &[String], event: &Event) -> Result<u32, String> {

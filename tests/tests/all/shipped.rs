@@ -1,6 +1,6 @@
 //! What is shipped works: the configurations, and plugins that were released before.
 
-use hearthgate_tests::{Setup, plugins};
+use hearthgate_tests::{Gateway, Setup, plugins};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,33 +53,44 @@ fn the_default_configuration_is_valid_as_it_is_printed() {
     assert!(schema["properties"].get("listener").is_some(), "{schema}");
 }
 
-/// `tests/fixtures/api-VERSION/rust.wasm` is the guest `counter` as it was then.
 #[tokio::test]
-async fn released_plugins_still_run() {
-    let fixtures = root().join("tests/fixtures");
-    let mut tried = 0;
-    for entry in std::fs::read_dir(&fixtures)
-        .expect("there are fixtures")
-        .flatten()
-    {
-        let file = entry.path().join("rust.wasm");
-        if !file.is_file() {
-            continue;
-        }
-        let source = "[sources.old]\nplugin = \"counter\"\nconfig = { per-second = 50 }\ngrants = { publish = [\"test/#\"] }\n";
-        let setup = Setup::new().toml(source);
-        std::fs::copy(&file, setup.folder().join("plugins/counter.wasm"))
-            .expect("a fixture can be copied");
-        let gateway = setup.start().await;
+async fn released_plugins_of_this_version_still_run() {
+    for version in ["0.2.0"] {
+        let gateway = with_released(version).await;
         let mut client = gateway.client().await;
         client.watch(&["test/count"]).await;
         let first = client.next_of("test.count").await;
-        assert_eq!(first["source"], json!("old"), "{}", file.display());
+        assert_eq!(first["source"], json!("old"), "{version}");
         assert_eq!(
             client.next_of("test.count").await["data"]["n"].as_u64(),
             first["data"]["n"].as_u64().map(|n| n + 1)
         );
-        tried += 1;
     }
-    assert!(tried > 0, "no fixture in {}", fixtures.display());
+}
+
+#[tokio::test]
+async fn released_plugins_of_an_older_version_are_refused_with_what_to_do() {
+    let gateway = with_released("0.1.0").await;
+    let status = gateway.status("old").await;
+    assert_eq!(status["state"], "missing", "{status}");
+    let reason = status["reason"].as_str().unwrap_or_default();
+    for part in [
+        "lifecycle@0.1.0",
+        "this gateway speaks plugin API 0.2.0",
+        "build the plugin anew with the plugin-api of this gateway",
+        "or run a gateway of API 0.1.0",
+    ] {
+        assert!(reason.contains(part), "{part} is not in: {reason}");
+    }
+    gateway.client().await;
+}
+
+/// A gateway with `tests/fixtures/api-VERSION/rust.wasm`: the guest `counter` as it was then.
+async fn with_released(version: &str) -> Gateway {
+    let source = "[sources.old]\nplugin = \"counter\"\nconfig = { per-second = 50 }\ngrants = { publish = [\"test/#\"] }\n";
+    let setup = Setup::new().toml(source);
+    let file = root().join(format!("tests/fixtures/api-{version}/rust.wasm"));
+    std::fs::copy(&file, setup.folder().join("plugins/counter.wasm"))
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    setup.start().await
 }

@@ -102,10 +102,16 @@ pub const GRANTS: &[Key] = &[
         "Message types of clients that it may answer.",
     ),
     Key::new(
+        "call",
+        Shape::Texts,
+        "[]",
+        "Message types that it may send to the handlers of other plugins, as a client would.",
+    ),
+    Key::new(
         "gateway",
         Shape::Texts,
         "[]",
-        "What it may ask of the gateway: \"stats\", \"clients\", \"send\".",
+        "What it may ask of the gateway: \"stats\", \"clients\", \"send\", \"disconnect\", \"login\".",
     ),
 ];
 

@@ -33,6 +33,8 @@ pub(super) fn check(manifest: &Manifest, config: &Map<String, Value>, found: &mu
     secret_names(manifest, &secrets, found);
     let reveal: Vec<&str> = grants.reveal.iter().map(String::as_str).collect();
     names("grants.reveal", manifest, |r| &r.reveal, &reveal, found);
+    let call: Vec<&str> = grants.call.iter().map(String::as_str).collect();
+    names("grants.call", manifest, |r| &r.call, &call, found);
     let gateway: Vec<&str> = grants.gateway.iter().map(String::as_str).collect();
     names("grants.gateway", manifest, |r| &r.gateway, &gateway, found);
     if manifest.required.system && !grants.system {

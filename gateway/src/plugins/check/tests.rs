@@ -9,7 +9,7 @@ const MANIFEST: &str = r##"
     [plugin]
     id = "bridge"
     version = "0.1.0"
-    api = "0.1"
+    api = "0.2"
     [offers]
     messages = ["light"]
     [requests]

@@ -1,9 +1,11 @@
 //! The host without a single guest: what is left when it is gone.
 
 use super::*;
+use crate::auth::{Answering, NoAccounts};
 use crate::config::{Connections, Grants, Limits, Role};
-use crate::plugins::api::GatewayStats;
+use crate::plugins::api::{GatewayStats, Page};
 use crate::shard::Shards;
+use std::collections::BTreeMap;
 
 struct Nobody;
 
@@ -12,8 +14,12 @@ impl GatewayView for Nobody {
         serde_json::Value::Null
     }
 
-    fn clients(&self, _: u32, _: u32) -> serde_json::Value {
+    fn clients(&self, _: Page<'_>) -> serde_json::Value {
         serde_json::Value::Null
+    }
+
+    fn disconnect<'a>(&'a self, _: &'a str, _: u16, _: &'a str) -> Answering<'a, bool> {
+        Box::pin(async { false })
     }
 
     fn gateway_stats(&self) -> GatewayStats {
@@ -54,6 +60,7 @@ async fn a_host_that_is_dropped_without_stop_leaves_no_task_behind() {
     let ports = Ports {
         bus,
         view: Arc::new(Nobody),
+        accounts: Arc::new(NoAccounts),
         own_addresses: Vec::new(),
     };
     let host = PluginHost::start(plugins, vec![instance], ports)

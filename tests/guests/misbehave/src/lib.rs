@@ -176,9 +176,9 @@ impl Plugin for Misbehave {
             .collect()
     }
 
-    fn heartbeat(&mut self, stats: GatewayStats) -> Option<String> {
+    fn heartbeat(&mut self, stats: GatewayStats) -> Vec<String> {
         let _ = self.maybe(When::Heartbeat);
-        Some(format!("clients {}", stats.connections))
+        vec![format!("clients {}", stats.connections)]
     }
 }
 

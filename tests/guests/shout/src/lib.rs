@@ -2,8 +2,8 @@
 //! that shows that a reload drops nobody. See `tests/guests/README.md`.
 
 use hearthgate_plugin::{
-    Action, Condition, DialectClient, Failure, Filter, GatewayStats, Identity, Plugin, Published,
-    Start,
+    Action, CallError, Caller, Condition, DialectClient, Failure, Filter, GatewayStats, Identity,
+    Plugin, Published, Start,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -99,9 +99,11 @@ impl Plugin for Shout {
     }
 
     fn on_open(&mut self, client: DialectClient) -> Vec<Action> {
-        let who = client
-            .identity
-            .map_or_else(|| "STRANGER".to_owned(), |i| i.subject.to_uppercase());
+        let who = match client.caller {
+            Caller::Anonymous => "STRANGER".to_owned(),
+            Caller::Invalid(why) => format!("LIAR ({why})"),
+            Caller::Identified(identity) => identity.subject.to_uppercase(),
+        };
         vec![
             Action::Send(format!("{} {who} ON {}", self.0.greeting, client.path)),
             Action::SetSession("0".to_owned()),
@@ -122,11 +124,11 @@ impl Plugin for Shout {
         &mut self,
         _: DialectClient,
         kind: String,
-        outcome: Result<String, String>,
+        outcome: Result<String, CallError>,
     ) -> Vec<Action> {
         let text = match outcome {
             Ok(data) => format!("REPLY {kind} {data}"),
-            Err(reason) => format!("REFUSED {kind} {reason}"),
+            Err(error) => format!("REFUSED {kind} {error:?}"),
         };
         vec![Action::Send(text)]
     }
@@ -157,8 +159,11 @@ impl Plugin for Shout {
         events.into_iter().map(shout).collect()
     }
 
-    fn heartbeat(&mut self, stats: GatewayStats) -> Option<String> {
-        Some(format!("HEARTBEAT {}", stats.connections))
+    fn heartbeat(&mut self, stats: GatewayStats) -> Vec<String> {
+        vec![
+            format!("HEARTBEAT {}", stats.connections),
+            "STILL HERE".to_owned(),
+        ]
     }
 }
 
