@@ -9,6 +9,7 @@ mod publish;
 mod subscribe;
 mod unsubscribe;
 
+use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::config;
 use crate::plugins::PluginHost;
@@ -28,6 +29,8 @@ pub struct Backend {
     pub bus: Bus,
     /// Who answers messages.
     pub plugins: PluginHost,
+    /// Who may do what.
+    pub auth: Auth,
     /// What holds for connections, as last configured.
     pub settings: ArcSwap<config::Connections>,
 }

@@ -1,5 +1,7 @@
 //! The configuration: read → plain data → validated types, once. Everything past `config/` uses the validated types.
 
+pub mod access;
+pub mod auth;
 mod build;
 pub mod connections;
 pub mod describe;
@@ -21,6 +23,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use access::Access;
+pub use auth::Auth;
 pub use connections::{Connections, DialectTerms};
 pub use instance::{CommandGrant, Grants, Instance, Limits, Role, SecretSource};
 pub use listener::{DialectName, Listener, Mount, Route};
@@ -36,6 +40,10 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// The admin listener.
     pub admin: Admin,
+    /// Who can say who they are.
+    pub auth: Auth,
+    /// Who may do what.
+    pub access: Access,
     /// What holds for every client connection.
     pub connections: Connections,
     /// Where plugins and their state live.

@@ -16,6 +16,7 @@ mod utf8;
 pub use entrance::Entrance;
 pub use registry::{Listed, Registry};
 
+use crate::auth::{Auth, Caller};
 use crate::bus::Bus;
 use crate::commands::Backend;
 use crate::config::{self, DialectName};
@@ -79,6 +80,8 @@ pub struct Wanted<'a> {
     pub subprotocol: Option<HeaderValue>,
     /// The listener that it came to.
     pub entrance: &'a Entrance,
+    /// Who it is.
+    pub caller: Caller,
 }
 
 /// Answers a handshake alone, for servers that are built on [`reader`] without the rest: 101, or why not.
@@ -96,10 +99,12 @@ impl Connections {
         bus: Bus,
         shards: Shards,
         plugins: PluginHost,
+        auth: Auth,
     ) -> Self {
         let backend = Arc::new(Backend {
             bus,
             plugins,
+            auth,
             settings: ArcSwap::from_pointee(settings),
         });
         let encoders = Encoders::new(shards.clone(), backend.clone(), registry.clone());
@@ -113,6 +118,12 @@ impl Connections {
             received: counter!("hearthgate_messages_received_total"),
             open: gauge!("hearthgate_connections_open"),
         }))
+    }
+
+    /// Who may do what here.
+    #[must_use]
+    pub fn auth(&self) -> &Auth {
+        &self.0.backend.auth
     }
 
     /// Takes a request to a route whose mount is WebSocket: checks it, answers 101, and runs the connection from then on.
@@ -137,6 +148,7 @@ impl Connections {
             dialect,
             subprotocol,
             entrance,
+            caller,
         } = wanted;
         let response = handshake::accept(&request, subprotocol)?;
         if self.0.draining.load(Relaxed) {
@@ -155,7 +167,7 @@ impl Connections {
             Refused::Unavailable("there are as many connections as there may be")
         })?;
         let upgrade = hyper::upgrade::on(&mut request);
-        let opening = Opening::new(&request, peer, dialect, seat, entrance);
+        let opening = Opening::new(&request, peer, dialect, seat, entrance, caller);
         let connections = self.clone();
         tokio::spawn(async move {
             // What is only needed to open is boxed, so that the task of an open connection is small.

@@ -5,6 +5,7 @@
 
 mod audience;
 mod filter;
+mod identity;
 mod kind;
 mod label;
 mod name;
@@ -13,6 +14,7 @@ mod topic;
 
 pub use audience::Audience;
 pub use filter::{Condition, Filter};
+pub use identity::Identity;
 pub use kind::Kind;
 pub use label::Labels;
 pub use name::InstanceName;

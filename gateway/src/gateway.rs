@@ -5,6 +5,7 @@
 //! Stop: `/readyz` says no → listeners closed → clients told to come back elsewhere, outboxes written out →
 //! plugins saved and stopped → admin; all inside `shutdown.deadline`, and what is not done by then is cut off.
 
+mod audit;
 mod controller;
 mod listeners;
 mod reload;
@@ -12,7 +13,7 @@ mod restart;
 mod watch;
 
 use crate::admin::{Admin, Control, Guard, Order, Phase, ReloadReport, State};
-use crate::auth::NoAccounts;
+use crate::auth::{Audit, Auth};
 use crate::bus::Bus;
 use crate::config::{Config, DialectName, Mount};
 use crate::connection::{Connections, Registry};
@@ -64,6 +65,9 @@ pub enum StartError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// Keys, or what was revoked, can't be read.
+    #[error("{0}")]
+    Auth(String),
     /// The plugin host could not be prepared.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -92,10 +96,15 @@ impl Gateway {
         let shards = Shards::start(&config.connections);
         let bus = Bus::new(shards.clone());
         let registry = Arc::new(Registry::new());
+        let (audit, records) = Audit::new();
+        let state = &config.plugins.state_directory;
+        let auth = Auth::start(&config.auth, &config.access, state, audit);
+        let auth = auth.map_err(StartError::Auth)?;
+        audit::publish(records, bus.clone());
         let ports = Ports {
             bus: bus.clone(),
             view: registry.clone(),
-            accounts: Arc::new(NoAccounts),
+            accounts: Arc::new(auth.clone()),
             own_addresses: sockets.addresses(),
         };
         let plugins =
@@ -106,6 +115,7 @@ impl Gateway {
             bus.clone(),
             shards,
             plugins.clone(),
+            auth,
         );
         let mut listeners = Listeners::new(connections.clone(), plugins.clone());
         listeners.open(sockets.clients);

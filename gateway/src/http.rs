@@ -1,5 +1,6 @@
 //! What clients are answered on a listener's paths: the upgrade to WebSocket, or a plugin's routes.
 
+pub mod admit;
 pub mod body;
 pub mod choose;
 pub mod cors;
@@ -8,8 +9,10 @@ pub mod plugin;
 pub mod reply;
 pub mod table;
 
+use crate::auth::{Auth, Caller};
 use crate::config::{DialectName, Listener, Mount, Route};
 use crate::connection::{Connections, Entrance, Wanted};
+use crate::event::InstanceName;
 use crate::listener::Answer;
 use crate::plugins::PluginHost;
 use arc_swap::ArcSwap;
@@ -60,18 +63,43 @@ impl Front {
         };
         match &route.mount {
             Mount::Dialects(_) if !asks_for_websocket(&request) => upgrade_required(&request),
-            Mount::Dialects(dialects) => self.upgrade(dialects, request, peer),
+            Mount::Dialects(dialects) => {
+                let policy = &route.policy.authentication;
+                match admit::caller(self.auth(), &request, policy, peer).await {
+                    Ok(caller) => self.upgrade(dialects, request, peer, caller),
+                    Err(response) => *response,
+                }
+            }
             Mount::Plugin(_) if cors::asks(&request) => {
                 cors::options(table.cors(), &visitor, &request)
             }
             Mount::Plugin(instance) => {
-                let plugins = &self.plugins;
-                let max_body = table.max_body();
-                let mut response = plugin::serve(plugins, instance, request, peer, max_body).await;
+                let asked = self.ask(instance, route, request, peer, table.max_body());
+                let mut response = asked.await.unwrap_or_else(|refused| *refused);
                 label(&mut response, &table, route, &visitor);
                 response
             }
         }
+    }
+
+    /// Has a plugin answer, if its route is for who asks.
+    async fn ask(
+        &self,
+        instance: &InstanceName,
+        route: &Route,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        max_body: usize,
+    ) -> Result<Response<Full<Bytes>>, Box<Response<Full<Bytes>>>> {
+        let policy = &route.policy.authentication;
+        let caller = admit::caller(self.auth(), &request, policy, peer).await?;
+        admit::path(self.auth(), &caller, request.uri().path())?;
+        let plugins = &self.plugins;
+        Ok(plugin::serve(plugins, instance, request, caller, peer, max_body).await)
+    }
+
+    fn auth(&self) -> &Auth {
+        self.connections.auth()
     }
 
     fn upgrade(
@@ -79,6 +107,7 @@ impl Front {
         dialects: &[DialectName],
         request: Request<Incoming>,
         peer: SocketAddr,
+        caller: Caller,
     ) -> Response<Full<Bytes>> {
         let chosen = match choose::choose(dialects, &request) {
             Ok(chosen) => chosen,
@@ -88,6 +117,7 @@ impl Front {
             dialect: chosen.dialect,
             subprotocol: chosen.subprotocol,
             entrance: &self.entrance,
+            caller,
         };
         self.connections.upgrade(request, peer, wanted)
     }

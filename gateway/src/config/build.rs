@@ -5,7 +5,8 @@ use super::reference::TOP;
 use super::section::{Report, Section};
 use super::tree::{Node, Place};
 use super::{
-    Admin, Config, Connections, Instance, Listener, Log, LogFormat, Plugins, Role, Shutdown,
+    Access, Admin, Auth, Config, Connections, Instance, Listener, Log, LogFormat, Plugins, Role,
+    Shutdown,
 };
 use crate::event::InstanceName;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub fn build(root: Option<&Node>, report: &Report) -> Config {
     let config = Config {
         listeners: listeners(&top, &connections, &dialects),
         admin: admin(&top.section("admin")),
+        auth: Auth::read(&top.section("auth")),
+        access: Access::read(&top.section("access")),
         connections,
         plugins: plugins(&top.section("plugins")),
         instances,

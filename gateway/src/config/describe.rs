@@ -32,8 +32,7 @@ pub fn default_file() -> String {
             Shape::Named(keys) if key.name == "dialects" => overrides(&mut text, key, keys),
             Shape::Section(keys) => {
                 comment(&mut text, "", key);
-                let _ = writeln!(text, "[{}]", key.name);
-                pairs(&mut text, "", keys);
+                section(&mut text, key.name, keys);
             }
             _ => comment(&mut text, "", key),
         }
@@ -57,7 +56,45 @@ fn pairs(text: &mut String, prefix: &str, keys: &[Key]) {
         } else {
             key.default
         };
-        let _ = writeln!(text, "{prefix}{} = {value}", key.name);
+        // A text without a default is an example only, and would have a meaning.
+        let is_example = key.default.is_empty() && matches!(key.shape, Shape::Text | Shape::Path);
+        let aside = if is_example && prefix.is_empty() {
+            "# "
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "{prefix}{aside}{} = {value}", key.name);
+    }
+}
+
+/// A table with the tables within it; those that are not there by default as comments.
+fn section(text: &mut String, path: &str, keys: &[Key]) {
+    let is_table = |key: &&Key| {
+        matches!(
+            key.shape,
+            Shape::Section(_) | Shape::Sections(_) | Shape::Named(_)
+        )
+    };
+    let (tables, plain): (Vec<_>, Vec<_>) = keys.iter().partition(is_table);
+    let plain: Vec<Key> = plain.into_iter().copied().collect();
+    let _ = writeln!(text, "[{path}]");
+    pairs(text, "", &plain);
+    for key in tables {
+        let _ = writeln!(text);
+        comment(text, "", key);
+        let path = format!("{path}.{}", key.name);
+        match key.shape {
+            Shape::Section(keys) => section(text, &path, keys),
+            Shape::Sections(keys) => {
+                let _ = writeln!(text, "# [[{path}]]");
+                pairs(text, "# ", keys);
+            }
+            Shape::Named(keys) => {
+                let _ = writeln!(text, "# [{path}.NAME]");
+                pairs(text, "# ", keys);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -67,6 +104,12 @@ fn example(key: &Key) -> &'static str {
         ("address", _) => "\"127.0.0.1:3001\"",
         ("routes", _) => "[{ path = \"/ws\", dialect = \"native\" }]",
         ("plugin", _) => "\"metrics\"",
+        ("key", _) => "{ file = \"issuer.pem\" }",
+        ("hash", _) => "\"sha256:…\"",
+        ("password-hash", _) => "\"$argon2id$…\"",
+        ("expires", _) => "\"2027-01-01T00:00:00Z\"",
+        ("signing-key", _) => "\"signing.key\"",
+        (_, Shape::Text) => "\"…\"",
         (_, Shape::Texts) => "[]",
         _ => "{}",
     }

@@ -124,10 +124,13 @@ impl fmt::Display for Problems {
     }
 }
 
-/// Whether a key belongs to an instance's secrets.
+/// Whether a secret may stand there: an instance's, a key or a hash.
 #[must_use]
 pub fn is_secret(key: &str) -> bool {
-    key.split('.').nth(2) == Some("secrets")
+    let mut parts = key.split('.');
+    let auth = parts.next() == Some("auth");
+    let hidden = |part| matches!(part, "key" | "hash" | "password-hash" | "signing-key");
+    parts.nth(1) == Some("secrets") || auth && key.split('.').any(hidden)
 }
 
 /// A line of the file without what could move a terminal's cursor.

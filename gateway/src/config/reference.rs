@@ -1,10 +1,14 @@
 //! Every key of the file: its shape, its default and what it means.
 
+pub mod access;
+pub mod auth;
 pub mod connections;
 pub mod instance;
 pub mod listener;
 
 use super::keys::{Key, Shape};
+use access::ACCESS;
+use auth::AUTH;
 pub use connections::{CONNECTIONS, DIALECT, OVERRIDES};
 use instance::INSTANCE;
 use listener::LISTENER;
@@ -27,6 +31,18 @@ pub const TOP: &[Key] = &[
         Shape::Section(ADMIN),
         "",
         "Health, metrics and the admin API, on an address of their own. Whoever reaches it may do everything.",
+    ),
+    Key::new(
+        "auth",
+        Shape::Section(AUTH),
+        "",
+        "Who can say who they are, and how: tokens of issuers, API tokens, users.",
+    ),
+    Key::new(
+        "access",
+        Shape::Section(ACCESS),
+        "",
+        "Who may read, publish, call and ask for what. What is not allowed here is not allowed.",
     ),
     Key::new(
         "connections",

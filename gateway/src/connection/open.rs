@@ -38,6 +38,7 @@ pub(super) struct Opening {
     seat: Option<Seat>,
     terms: LiveTerms,
     limit: Duration,
+    caller: Caller,
 }
 
 /// An open connection: its reading side, what it sent early, and its place in the registry.
@@ -50,6 +51,7 @@ impl Opening {
         dialect: &DialectName,
         seat: Option<Seat>,
         entrance: &Entrance,
+        caller: Caller,
     ) -> Self {
         let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
         let query = request.uri().query().unwrap_or("");
@@ -67,6 +69,7 @@ impl Opening {
             seat,
             terms: entrance.terms(dialect),
             limit: entrance.handshake_timeout(),
+            caller,
         }
     }
 
@@ -120,10 +123,13 @@ impl Opening {
             socket: socket.clone(),
             lane: self.seat.as_ref().map_or(Lane::NATIVE, Seat::lane),
             client_id: id.clone(),
-            identity: None,
+            identity: self.caller.identity().cloned(),
             terms: self.terms.clone(),
             status: status.clone(),
-            greeting: native.then(|| welcome(&inner.backend, &self.terms.load(), &id)),
+            greeting: native.then(|| {
+                let terms = self.terms.load();
+                welcome(&inner.backend, &terms, &id, self.caller.identity())
+            }),
         };
         link.register(registration).await;
         let terms = self.terms.clone();
@@ -146,14 +152,14 @@ impl Opening {
     fn dialect(self, inner: &Arc<Inner>, id: &str, link: &Link, status: &Arc<Status>) -> Dialect {
         let backend = inner.backend.clone();
         let address = self.peer.ip().to_string();
+        let identity = self.caller.identity().cloned();
         match (self.dialect, self.seat) {
             (DialectName::Plugin(instance), Some(seat)) => {
                 let client = DialectClient {
                     id: id.to_owned(),
                     path: self.path,
                     query: self.query,
-                    // Until the handshake judges credentials, everyone is anonymous.
-                    caller: Caller::Anonymous,
+                    caller: self.caller,
                     address,
                     session: "".into(),
                 };
@@ -164,7 +170,7 @@ impl Opening {
             _ => {
                 let client = Client {
                     id: id.to_owned(),
-                    identity: None,
+                    identity,
                     address,
                     via: Vec::new(),
                 };

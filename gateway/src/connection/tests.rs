@@ -46,7 +46,8 @@ async fn gateway(settings: config::Connections) -> Gateway {
     let mut listener = config::Config::default().listeners.remove(0);
     listener.terms = vec![(DialectName::Native, settings.terms.clone())];
     let entrance = Entrance::new(&listener);
-    let connections = Connections::new(settings, registry.clone(), bus.clone(), shards, host);
+    let auth = Auth::open();
+    let connections = Connections::new(settings, registry.clone(), bus.clone(), shards, host, auth);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(serve(listener, connections.clone(), Arc::new(entrance)));
@@ -68,6 +69,7 @@ async fn serve(listener: TcpListener, connections: Connections, entrance: Arc<En
                     dialect: &DialectName::Native,
                     subprotocol: None,
                     entrance: &entrance,
+                    caller: Caller::Anonymous,
                 };
                 let response = connections.upgrade(request, peer, wanted);
                 async move { Ok::<_, Infallible>(response) }

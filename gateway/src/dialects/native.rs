@@ -2,10 +2,11 @@
 
 use crate::commands::{Backend, Context};
 use crate::config::Terms;
-use crate::event::Timestamp;
-use crate::protocol::reply::{self, LimitsText, Welcome};
+use crate::event::{Identity, Timestamp};
+use crate::protocol::reply::{self, IdentityText, LimitsText, Welcome};
 use crate::protocol::{Refusal, request};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// A native connection's session.
 pub struct Native(Context);
@@ -32,7 +33,12 @@ impl Native {
 
 /// The first frame of a native connection.
 #[must_use]
-pub fn welcome(backend: &Backend, terms: &Terms, client_id: &str) -> Bytes {
+pub fn welcome(
+    backend: &Backend,
+    terms: &Terms,
+    client_id: &str,
+    identity: Option<&Arc<Identity>>,
+) -> Bytes {
     let position = backend.bus.position();
     reply::welcome(&Welcome {
         client_id,
@@ -40,7 +46,10 @@ pub fn welcome(backend: &Backend, terms: &Terms, client_id: &str) -> Bytes {
         message: "Welcome to Hearthgate. Subscribe to topics to get events.",
         features: &["snapshot", "labels", "latest", "gap", "handlers"],
         protocol: 1,
-        identity: None,
+        identity: identity.map(|identity| IdentityText {
+            subject: &identity.subject,
+            roles: &identity.roles,
+        }),
         limits: LimitsText {
             max_message_bytes: terms.max_message_bytes,
             max_subscriptions: terms.max_subscriptions,

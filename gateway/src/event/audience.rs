@@ -1,7 +1,6 @@
 //! Audiences: who may see an event, on top of who may read its topic.
 
-use super::Invalid;
-use crate::auth::Identity;
+use super::{Identity, Invalid};
 use std::fmt;
 use std::sync::Arc;
 

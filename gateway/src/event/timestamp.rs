@@ -29,6 +29,27 @@ impl Timestamp {
         Self(millis.min(LAST))
     }
 
+    /// Takes seconds since the Unix epoch, as tokens have them.
+    #[must_use]
+    pub fn from_seconds(seconds: u64) -> Self {
+        Self::from_millis(seconds.saturating_mul(1000))
+    }
+
+    /// Reads RFC 3339.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let millis = at.unix_timestamp_nanos() / 1_000_000;
+        Some(Self::from_millis(u64::try_from(millis).unwrap_or(0)))
+    }
+
+    /// The same moment, so much later.
+    #[must_use]
+    pub fn after(self, span: std::time::Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(LAST);
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub fn as_millis(self) -> u64 {
@@ -63,9 +84,9 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let at = OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
-        let millis = at.unix_timestamp_nanos() / 1_000_000;
-        Ok(Self::from_millis(u64::try_from(millis).unwrap_or(0)))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("expected a time as RFC 3339 writes it: 2027-01-01T00:00:00Z")
+        })
     }
 }
 

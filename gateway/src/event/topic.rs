@@ -106,6 +106,24 @@ impl TopicFilter {
     }
 }
 
+impl TopicFilter {
+    /// Whether there is a topic that both match.
+    #[must_use]
+    pub fn overlaps(&self, other: &TopicFilter) -> bool {
+        let (mut ours, mut theirs) = (self.0.split('/'), other.0.split('/'));
+        loop {
+            match (ours.next(), theirs.next()) {
+                // `a/#` matches `a` too, so it may end where the other does.
+                (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+                (None, _) | (_, None) => return false,
+                (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+                (Some(a), Some(b)) if a == b => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
 /// A topic orders and hashes as its text does.
 impl Borrow<str> for Topic {
     fn borrow(&self) -> &str {

@@ -33,6 +33,7 @@ pub async fn serve(
     plugins: &PluginHost,
     instance: &InstanceName,
     request: Request<Incoming>,
+    caller: Caller,
     peer: SocketAddr,
     max_body: usize,
 ) -> Response<Full<Bytes>> {
@@ -55,8 +56,7 @@ pub async fn serve(
         query: pairs(head.uri.query().unwrap_or_default()),
         headers: visible(&head.headers),
         body,
-        // Until the listener judges credentials, everyone is anonymous.
-        caller: Caller::Anonymous,
+        caller,
         address: peer.ip().to_string(),
     };
     match routes.serve(call).await {

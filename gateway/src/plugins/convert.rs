@@ -121,7 +121,7 @@ pub(super) fn caller(caller: &Caller) -> types::Caller {
     match caller {
         Caller::Anonymous => types::Caller::Anonymous,
         Caller::Invalid(why) => types::Caller::Invalid(why.clone()),
-        Caller::Identified(who) => types::Caller::Identified(identity(who)),
+        Caller::Identified(who) => types::Caller::Identified(identity(&who.identity)),
     }
 }
 

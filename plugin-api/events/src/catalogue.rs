@@ -49,6 +49,6 @@ pub fn catalogue() -> Vec<KindSchema> {
         AlertRaised AlertUpdated AlertCleared
         NotificationSent BroadcastSent
         SystemStatus AdapterStatus SyncStatus
-        PluginState PluginReloaded ConfigReloaded
+        PluginState PluginReloaded ConfigReloaded Audit
     }
 }

@@ -53,7 +53,25 @@ record! {
     }
 }
 
+record! {
+    /// Something that must be remembered: a login that was refused, what an administrator did.
+    Audit {
+        /// What: `login`, `authentication`, `revocation`, `config_reload`, ….
+        action: String,
+        /// `done` or `refused`.
+        outcome: String,
+        ?
+        /// Who did it.
+        subject: String,
+        /// Where from.
+        address: String,
+        /// More.
+        details: serde_json::Map<String, serde_json::Value>,
+    }
+}
+
 kinds! {
+    Audit = "gateway.audit", None, |d, _| ["gateway", "audit", &d.action];
     PluginState = "gateway.plugin_state", Keep, |d, _| ["gateway", "plugin", &d.instance, "state"];
     PluginReloaded = "gateway.plugin_reloaded", Keep, |d, _| ["gateway", "plugin", &d.instance, "reload"];
     ConfigReloaded = "gateway.config_reloaded", Keep, |_, _| ["gateway", "config"];

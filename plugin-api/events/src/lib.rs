@@ -39,7 +39,7 @@ pub use device::{
 pub use entity::{
     Entity, EntityAdded, EntityRemoved, EntityStateChanged, EntityUpdated, Registered,
 };
-pub use gateway::{ConfigReloaded, PluginReloaded, PluginState};
+pub use gateway::{Audit, ConfigReloaded, PluginReloaded, PluginState};
 pub use metrics::{AnalyticsUpdated, MetricsSample, PerformanceUpdated};
 pub use notification::{BroadcastSent, NotificationSent};
 pub use room::{Area, AreaUpdated, Room, RoomChange, RoomCreated, RoomDeleted, RoomUpdated};
