@@ -10,7 +10,7 @@ use hearthgate::connection::reader::{Handler, Reader};
 use hearthgate::connection::{Io, answer_handshake};
 use hearthgate::dialects::Flow;
 use hearthgate::protocol::frame::{self, Opcode};
-use hearthgate::shard::{Lane, Link, LiveTerms, Registration, Shards, Status};
+use hearthgate::shard::{Lane, Link, LiveTerms, Registration, Shards, Status, Wire};
 use hyper::service::service_fn;
 use hyper::{Request, body::Incoming};
 use std::convert::Infallible;
@@ -63,7 +63,7 @@ async fn main() -> std::io::Result<()> {
                 async move { Ok::<_, Infallible>(upgrade(request, shards)) }
             });
             let http = hyper::server::conn::http1::Builder::new();
-            let connection = http.serve_connection(Io::new(socket), service);
+            let connection = http.serve_connection(Io::new(socket.into()), service);
             let _ended = connection.with_upgrades().await;
         });
     }
@@ -87,8 +87,8 @@ fn upgrade(
     response
 }
 
-async fn echo(socket: tokio::net::TcpStream, early: Bytes, shards: &Shards) {
-    let _best_effort = socket.set_nodelay(true);
+async fn echo(socket: Wire, early: Bytes, shards: &Shards) {
+    let _best_effort = socket.tcp().set_nodelay(true);
     let (socket, link, status) = (Arc::new(socket), shards.link(), Arc::new(Status::default()));
     status.read_at(shards.population().millis(Instant::now()));
     let registration = Registration {
@@ -109,6 +109,7 @@ async fn echo(socket: tokio::net::TcpStream, early: Bytes, shards: &Shards) {
         link,
         status,
         population: shards.population().clone(),
+        pause: None,
     };
     reader.run(early).await;
 }

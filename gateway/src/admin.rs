@@ -16,14 +16,13 @@ pub use state::{Phase, State};
 
 use crate::event::InstanceName;
 use crate::http::reply;
-use crate::listener::Answer;
+use crate::listener::{Answer, Peer};
 use bytes::Bytes;
 use endpoints::{ENDPOINTS, Endpoint, Operation};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use std::net::SocketAddr;
 
 /// What an endpoint answers with.
 type Reply = Response<Full<Bytes>>;
@@ -85,7 +84,7 @@ impl Admin {
 }
 
 impl Answer for Admin {
-    async fn answer(&self, request: Request<Incoming>, _peer: SocketAddr) -> Reply {
+    async fn answer(&self, request: Request<Incoming>, _peer: Peer) -> Reply {
         if let Err(why) = self.guard.check(request.headers(), request.uri()) {
             return reply::error(StatusCode::FORBIDDEN, "FORBIDDEN", &why);
         }

@@ -9,14 +9,17 @@ mod environment;
 pub mod instance;
 pub mod json_schema;
 pub mod keys;
+pub mod limit;
 pub mod listener;
 mod load;
 pub mod policy;
 pub mod problem;
+pub mod proxies;
 pub mod reference;
 mod scalar;
 mod section;
 pub mod terms;
+pub mod tls;
 pub mod tree;
 
 use std::net::SocketAddr;
@@ -27,11 +30,14 @@ pub use access::Access;
 pub use auth::Auth;
 pub use connections::{Connections, DialectTerms};
 pub use instance::{CommandGrant, Grants, Instance, Limits, Role, SecretSource};
+pub use limit::{DryRun, Limit};
 pub use listener::{DialectName, Listener, Mount, Route};
 pub use load::{LoadError, Loaded};
 pub use policy::{Authentication, Cors, Origin, Policy, Requirement};
 pub use problem::{Problem, Problems};
+pub use proxies::{ForwardedHeader, Proxies};
 pub use terms::Terms;
+pub use tls::{ClientCertificates, Tls};
 
 /// A whole, validated configuration.
 #[derive(Debug, Clone, PartialEq)]

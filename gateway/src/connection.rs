@@ -4,6 +4,7 @@
 //! then the dialect) → answers through the link to the shard, which writes.
 
 pub mod decoder;
+pub mod doorman;
 mod entrance;
 mod handshake;
 mod open;
@@ -19,13 +20,15 @@ pub use registry::{Listed, Registry};
 use crate::auth::{Auth, Caller};
 use crate::bus::Bus;
 use crate::commands::Backend;
-use crate::config::{self, DialectName};
+use crate::config::{self, DialectName, Limit};
 use crate::dialects::encoder::Encoders;
 use crate::plugins::PluginHost;
 use crate::protocol::{CloseCode, ReconnectAdvice, frame, push};
-use crate::shard::{Closing, Population, Shards};
+use crate::shard::{Closing, Population, Shards, Wire};
+use crate::telemetry::limits as reached;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use doorman::{Doorman, Pass, TooMany};
 use entrance::{Room, Taken};
 use handshake::Refused;
 use http_body_util::Full;
@@ -35,7 +38,7 @@ use metrics::{Counter, Gauge, counter, gauge};
 use open::Opening;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -43,7 +46,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// The type of I/O that a listener must serve with hyper (`http1::Builder::serve_connection(Io, …).with_upgrades()`),
 /// so that the bare socket can be had back after the upgrade.
-pub type Io = hyper_util::rt::TokioIo<tokio::net::TcpStream>;
+pub type Io = hyper_util::rt::TokioIo<Wire>;
 
 /// How long connections that were cut off may take to end.
 const LAST_WAIT: Duration = Duration::from_millis(500);
@@ -58,6 +61,7 @@ struct Inner {
     backend: Arc<Backend>,
     encoders: Encoders,
     draining: AtomicBool,
+    doorman: Doorman,
     /// How many connections of each dialect there are. As many entries as dialects were ever configured.
     dialects: Mutex<FxHashMap<DialectName, Room>>,
     received: Counter,
@@ -69,6 +73,7 @@ struct Counted {
     population: Arc<Population>,
     open: Gauge,
     _taken: [Taken; 2],
+    _pass: Pass,
 }
 
 /// What a client asks for.
@@ -114,6 +119,7 @@ impl Connections {
             backend,
             encoders,
             draining: AtomicBool::new(false),
+            doorman: Doorman::default(),
             dialects: Mutex::default(),
             received: counter!("hearthgate_messages_received_total"),
             open: gauge!("hearthgate_connections_open"),
@@ -124,6 +130,21 @@ impl Connections {
     #[must_use]
     pub fn auth(&self) -> &Auth {
         &self.0.backend.auth
+    }
+
+    /// Takes a client's knock, before anything is done for it.
+    ///
+    /// # Errors
+    /// The answer to one that knocks too often.
+    pub fn knock(
+        &self,
+        address: IpAddr,
+        dialect: &DialectName,
+        entrance: &Entrance,
+    ) -> Result<(), Box<Response<Full<Bytes>>>> {
+        let terms = entrance.terms(dialect).load_full();
+        let knocked = self.0.doorman.knock(address, &terms);
+        knocked.map_err(|too_many| Box::new(refused(too_many).response()))
     }
 
     /// Takes a request to a route whose mount is WebSocket: checks it, answers 101, and runs the connection from then on.
@@ -162,10 +183,7 @@ impl Connections {
                 Some(self.0.encoders.take_seat(instance).ok_or(away)?)
             }
         };
-        let counted = self.count(dialect, entrance).map_err(|reason| {
-            counter!("hearthgate_connections_refused_total", "reason" => reason).increment(1);
-            Refused::Unavailable("there are as many connections as there may be")
-        })?;
+        let counted = self.count(dialect, entrance, peer.ip(), &caller)?;
         let upgrade = hyper::upgrade::on(&mut request);
         let opening = Opening::new(&request, peer, dialect, seat, entrance, caller);
         let connections = self.clone();
@@ -208,32 +226,68 @@ impl Connections {
         }
     }
 
-    /// Counts a connection, or says which limit is reached.
+    /// Counts a connection, unless there are as many as there may be.
     fn count(
         &self,
         dialect: &DialectName,
         entrance: &Entrance,
-    ) -> Result<Box<Counted>, &'static str> {
+        address: IpAddr,
+        caller: &Caller,
+    ) -> Result<Box<Counted>, Refused> {
         let settings = self.0.backend.settings.load();
+        let terms = entrance.terms(dialect).load_full();
+        let only_counts = terms.only_counts(Limit::Connections);
+        let full = |reason: &'static str| {
+            reached::tell(Limit::Connections, false);
+            counter!("hearthgate_connections_refused_total", "reason" => reason).increment(1);
+            Refused::Unavailable("there are as many connections as there may be")
+        };
         let own = settings.dialects.get(dialect);
         let most = own.and_then(|d| d.max_connections).unwrap_or(usize::MAX);
-        let of_dialect = {
-            let mut dialects = self.0.dialects.lock();
-            let room = dialects.entry(dialect.clone()).or_default();
-            room.take(most).ok_or("dialect")?
-        };
-        let of_listener = entrance.room.take(entrance.most()).ok_or("listener")?;
+        let of_dialect = self
+            .0
+            .dialects
+            .lock()
+            .entry(dialect.clone())
+            .or_default()
+            .clone();
+        let of_dialect = of_dialect
+            .take(most, only_counts)
+            .ok_or_else(|| full("dialect"))?;
+        let of_listener = entrance.room.take(entrance.most(), only_counts);
+        let of_listener = of_listener.ok_or_else(|| full("listener"))?;
+        let subject = caller.identity().map(|identity| identity.subject.as_str());
+        let pass = self.0.doorman.admit(address, subject, &terms);
+        let pass = pass.map_err(|too_many| {
+            let reason = too_many.limit.name();
+            counter!("hearthgate_connections_refused_total", "reason" => reason).increment(1);
+            refused(too_many)
+        })?;
         let population = self.0.shards.population().clone();
-        if !population.try_add(settings.max_connections) {
-            return Err("full");
+        let tried_out = || {
+            reached::tell(Limit::Connections, true);
+            population.try_add(usize::MAX)
+        };
+        if !population.try_add(settings.max_connections) && !(only_counts && tried_out()) {
+            return Err(full("full"));
         }
         self.0.open.increment(1);
         Ok(Box::new(Counted {
             population,
             open: self.0.open.clone(),
             _taken: [of_dialect, of_listener],
+            _pass: pass,
         }))
     }
+}
+
+fn refused(too_many: TooMany) -> Refused {
+    let sentence = match too_many.limit {
+        Limit::Handshakes => "this address connects too often",
+        Limit::ConnectionsPerSubject => "this user has as many connections as a user may have",
+        _ => "this address has as many connections as an address may have",
+    };
+    Refused::TooMany(sentence, too_many.after)
 }
 
 impl Drop for Counted {

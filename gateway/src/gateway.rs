@@ -15,9 +15,10 @@ mod watch;
 use crate::admin::{Admin, Control, Guard, Order, Phase, ReloadReport, State};
 use crate::auth::{Audit, Auth};
 use crate::bus::Bus;
-use crate::config::{Config, DialectName, Mount};
+use crate::config::{Config, DialectName, Listener, Mount};
 use crate::connection::{Connections, Registry};
-use crate::listener::{Bound, Listening};
+use crate::listener::tls::{Secure, TlsError};
+use crate::listener::{Bound, Listening, Settings};
 use crate::plugins::{GatewayView, HostError, PluginHost, Ports};
 use crate::shard::Shards;
 use crate::telemetry::logs::LogControl;
@@ -68,6 +69,14 @@ pub enum StartError {
     /// Keys, or what was revoked, can't be read.
     #[error("{0}")]
     Auth(String),
+    /// A certificate can't be used.
+    #[error("{key}: {source}")]
+    Tls {
+        /// The key of the configuration: `listener[0].tls`.
+        key: String,
+        /// What is wrong with it.
+        source: TlsError,
+    },
     /// The plugin host could not be prepared.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -204,7 +213,7 @@ impl Gateway {
 
 /// Every address, bound before anything runs.
 struct Sockets {
-    clients: Vec<(crate::config::Listener, Bound)>,
+    clients: Vec<(Listener, Bound, Settings)>,
     admin: Option<Bound>,
 }
 
@@ -213,7 +222,8 @@ impl Sockets {
         let mut clients = Vec::new();
         for (i, listener) in config.listeners.iter().enumerate() {
             let bound = bind(listener.address, || listeners::key(i))?;
-            clients.push((listener.clone(), bound));
+            let settings = settings(i, listener, None)?;
+            clients.push((listener.clone(), bound, settings));
         }
         let admin = config.admin.address;
         let admin = admin.map(|address| bind(address, || "admin.address".to_owned()));
@@ -222,7 +232,7 @@ impl Sockets {
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
-        let clients = self.clients.iter().map(|(_, bound)| bound.address());
+        let clients = self.clients.iter().map(|(_, bound, _)| bound.address());
         clients
             .chain(self.admin.as_ref().map(Bound::address))
             .collect()
@@ -233,6 +243,20 @@ fn bind(address: SocketAddr, key: impl Fn() -> String) -> Result<Bound, StartErr
     Bound::new(address).map_err(|source| StartError::Bind {
         key: key(),
         address,
+        source,
+    })
+}
+
+/// What holds for a listener's sockets; with the certificates that it has already, where nothing else is said.
+fn settings(
+    index: usize,
+    listener: &Listener,
+    secure: Option<Arc<Secure>>,
+) -> Result<Settings, StartError> {
+    let secure = secure.filter(|have| Some(have.settings()) == listener.tls.as_ref());
+    let settings = Settings::of(listener, secure);
+    settings.map_err(|source| StartError::Tls {
+        key: format!("listener[{index}].tls"),
         source,
     })
 }
@@ -254,7 +278,7 @@ fn advice(error: &io::Error) -> &'static str {
 fn serve_admin(bound: Bound, config: &Config, state: State) -> Listening {
     let guard = Guard::new(bound.address(), config.admin.allowed_hosts.clone());
     let admin = Admin::new(state, guard);
-    bound.serve(Arc::new(admin), config.connections.handshake_timeout)
+    bound.serve(Arc::new(admin), Settings::plain(&config.connections))
 }
 
 fn spoken(dialects: &[DialectName]) -> String {
@@ -270,7 +294,11 @@ fn announce(config: &Config, addresses: &[SocketAddr], admin: Option<SocketAddr>
     for (listener, address) in config.listeners.iter().zip(addresses) {
         for route in &listener.routes {
             let (scheme, what) = match &route.mount {
+                Mount::Dialects(dialects) if listener.tls.is_some() => ("wss", spoken(dialects)),
                 Mount::Dialects(dialects) => ("ws", spoken(dialects)),
+                Mount::Plugin(name) if listener.tls.is_some() => {
+                    ("https", format!("the routes of {name}"))
+                }
                 Mount::Plugin(name) => ("http", format!("the routes of {name}")),
             };
             let url = format!("{scheme}://{address}{}", route.path);

@@ -4,16 +4,17 @@ pub mod admit;
 pub mod body;
 pub mod choose;
 pub mod cors;
+pub mod forwarded;
 pub mod origin;
 pub mod plugin;
 pub mod reply;
 pub mod table;
 
-use crate::auth::{Auth, Caller};
+use crate::auth::Auth;
 use crate::config::{DialectName, Listener, Mount, Route};
 use crate::connection::{Connections, Entrance, Wanted};
 use crate::event::InstanceName;
-use crate::listener::Answer;
+use crate::listener::{Answer, Peer};
 use crate::plugins::PluginHost;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -22,9 +23,11 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use origin::Visitor;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use table::Table;
+
+/// The answer to a request, or to one that is turned away.
+type Answered = Result<Response<Full<Bytes>>, Box<Response<Full<Bytes>>>>;
 
 /// Answers the requests of one listener. Its table can be exchanged while it is served.
 pub struct Front {
@@ -52,7 +55,7 @@ impl Front {
         self.entrance.exchange(listener);
     }
 
-    async fn respond(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
         let table = self.table.load_full();
         let Some(route) = table.find(request.uri().path()) else {
             return not_found(request.uri().path(), &table);
@@ -61,20 +64,21 @@ impl Front {
             Ok(visitor) => visitor,
             Err(origin) => return foreign(&origin),
         };
+        let peer = Peer {
+            address: forwarded::client(table.proxies(), peer.address, request.headers()),
+            ..peer
+        };
         match &route.mount {
             Mount::Dialects(_) if !asks_for_websocket(&request) => upgrade_required(&request),
             Mount::Dialects(dialects) => {
-                let policy = &route.policy.authentication;
-                match admit::caller(self.auth(), &request, policy, peer).await {
-                    Ok(caller) => self.upgrade(dialects, request, peer, caller),
-                    Err(response) => *response,
-                }
+                let upgraded = self.upgrade(dialects, route, request, &peer);
+                upgraded.await.unwrap_or_else(|refused| *refused)
             }
             Mount::Plugin(_) if cors::asks(&request) => {
                 cors::options(table.cors(), &visitor, &request)
             }
             Mount::Plugin(instance) => {
-                let asked = self.ask(instance, route, request, peer, table.max_body());
+                let asked = self.ask(instance, route, request, &peer, table.max_body());
                 let mut response = asked.await.unwrap_or_else(|refused| *refused);
                 label(&mut response, &table, route, &visitor);
                 response
@@ -88,43 +92,49 @@ impl Front {
         instance: &InstanceName,
         route: &Route,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: &Peer,
         max_body: usize,
-    ) -> Result<Response<Full<Bytes>>, Box<Response<Full<Bytes>>>> {
+    ) -> Answered {
         let policy = &route.policy.authentication;
         let caller = admit::caller(self.auth(), &request, policy, peer).await?;
         admit::path(self.auth(), &caller, request.uri().path())?;
-        let plugins = &self.plugins;
-        Ok(plugin::serve(plugins, instance, request, caller, peer, max_body).await)
+        let (plugins, address) = (&self.plugins, peer.address);
+        Ok(plugin::serve(plugins, instance, request, caller, address, max_body).await)
     }
 
     fn auth(&self) -> &Auth {
         self.connections.auth()
     }
 
-    fn upgrade(
+    /// Makes a connection of a request. What costs least comes first: an address that knocks too often is not worth
+    /// looking at its token.
+    async fn upgrade(
         &self,
         dialects: &[DialectName],
+        route: &Route,
         request: Request<Incoming>,
-        peer: SocketAddr,
-        caller: Caller,
-    ) -> Response<Full<Bytes>> {
-        let chosen = match choose::choose(dialects, &request) {
-            Ok(chosen) => chosen,
-            Err(why) => return reply::error(StatusCode::BAD_REQUEST, "UNKNOWN_DIALECT", &why),
-        };
+        peer: &Peer,
+    ) -> Answered {
+        let chosen = choose::choose(dialects, &request).map_err(|why| {
+            let refused = reply::error(StatusCode::BAD_REQUEST, "UNKNOWN_DIALECT", &why);
+            Box::new(refused)
+        })?;
+        let (connections, address) = (&self.connections, peer.address);
+        connections.knock(address.ip(), chosen.dialect, &self.entrance)?;
+        let policy = &route.policy.authentication;
+        let caller = admit::caller(self.auth(), &request, policy, peer).await?;
         let wanted = Wanted {
             dialect: chosen.dialect,
             subprotocol: chosen.subprotocol,
             entrance: &self.entrance,
             caller,
         };
-        self.connections.upgrade(request, peer, wanted)
+        Ok(connections.upgrade(request, address, wanted))
     }
 }
 
 impl Answer for Front {
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
         let response = self.respond(request, peer).await;
         let status = response.status().as_u16();
         metrics::counter!("hearthgate_http_responses_total", "status" => status.to_string())

@@ -3,9 +3,17 @@
 //! What a listener holds is bounded: at most `MAX_WAITING` sockets that have not become a WebSocket yet (then the
 //! oldest silent one is closed for each that comes), small buffers, and a deadline for each request's headers.
 
+mod arrival;
+pub mod peer;
+mod proxy;
+pub mod tls;
 mod waiting;
 
+pub use peer::Peer;
+
+use crate::config::{self, Proxies};
 use crate::connection::Io;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -19,8 +27,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tls::{Secure, TlsError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,8 +38,6 @@ use waiting::{Entry, Place, Waiting};
 const BACKLOG: u32 = 4096;
 /// Most sockets of one listener that have not become a WebSocket yet.
 const MAX_WAITING: usize = 4096;
-/// Largest request head; hyper's smallest buffer is 8 KiB.
-const MAX_HEAD: usize = 16 * 1024;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 64;
 /// What a socket is told for which there is no room. Nothing was read from it.
@@ -45,8 +51,57 @@ pub trait Answer: Send + Sync + 'static {
     fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
+/// What holds for the sockets that are accepted from now on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Longest time for the headers of a request, and for a PROXY header.
+    pub head_timeout: Duration,
+    /// Longest time for a TLS handshake.
+    pub tls_timeout: Duration,
+    /// Most bytes of a request's head; at least 8 KiB, hyper's smallest buffer.
+    pub max_head: usize,
+    /// TLS. `None`: plain.
+    pub tls: Option<Arc<Secure>>,
+    /// Proxies in front.
+    pub proxies: Proxies,
+}
+
+impl Settings {
+    /// Those of a client listener, with the certificates that are watched already, if there are. Must be called within
+    /// a tokio runtime.
+    ///
+    /// # Errors
+    /// Its certificate can't be used.
+    pub fn of(listener: &config::Listener, secure: Option<Arc<Secure>>) -> Result<Self, TlsError> {
+        let tls = match (secure, &listener.tls) {
+            (Some(secure), _) => Some(secure),
+            (None, Some(tls)) => Some(Arc::new(Secure::new(tls)?)),
+            (None, None) => None,
+        };
+        Ok(Self {
+            head_timeout: listener.handshake_timeout,
+            tls_timeout: listener.tls_handshake_timeout,
+            max_head: listener.max_head_bytes,
+            tls,
+            proxies: listener.proxies.clone(),
+        })
+    }
+
+    /// Plain ones, with the limits that hold where a listener says nothing else.
+    #[must_use]
+    pub fn plain(connections: &config::Connections) -> Self {
+        Self {
+            head_timeout: connections.handshake_timeout,
+            tls_timeout: connections.tls_handshake_timeout,
+            max_head: connections.max_head_bytes,
+            tls: None,
+            proxies: Proxies::default(),
+        }
+    }
 }
 
 /// A bound address that is not served yet. Binding first lets a start fail before anything runs.
@@ -81,22 +136,22 @@ impl Bound {
     }
 
     /// Serves it from now on.
-    pub fn serve<A: Answer>(self, answer: Arc<A>, head_timeout: Duration) -> Listening {
-        self.serve_at_most(MAX_WAITING, answer, head_timeout)
+    pub fn serve<A: Answer>(self, answer: Arc<A>, settings: Settings) -> Listening {
+        self.serve_at_most(MAX_WAITING, answer, settings)
     }
 
     fn serve_at_most<A: Answer>(
         self,
         most: usize,
         answer: Arc<A>,
-        head_timeout: Duration,
+        settings: Settings,
     ) -> Listening {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let head_timeout = Arc::new(AtomicU64::new(millis(head_timeout)));
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
         let server = Server {
             answer,
-            head_timeout: head_timeout.clone(),
+            settings: settings.clone(),
             stop: stop.clone(),
             tasks: tasks.clone(),
             waiting: Waiting::new(most),
@@ -104,7 +159,7 @@ impl Bound {
         tasks.spawn(server.run(self.listener));
         Listening {
             address: self.address,
-            head_timeout,
+            settings,
             stop,
             tasks,
         }
@@ -115,7 +170,7 @@ impl Bound {
 #[derive(Debug)]
 pub struct Listening {
     address: SocketAddr,
-    head_timeout: Arc<AtomicU64>,
+    settings: Arc<ArcSwap<Settings>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -127,10 +182,15 @@ impl Listening {
         self.address
     }
 
-    /// Gives the sockets that are accepted from now on so long for the headers of each request.
-    pub fn set_head_timeout(&self, head_timeout: Duration) {
-        let millis = millis(head_timeout);
-        self.head_timeout.store(millis, Ordering::Relaxed);
+    /// What holds for the sockets that are accepted.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// Serves the sockets that are accepted from now on by other settings.
+    pub fn apply(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
     }
 
     /// Accepts nothing more and closes the socket; requests under way are answered, WebSockets live on.
@@ -145,24 +205,19 @@ impl Listening {
     }
 }
 
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn http(head_timeout: Duration) -> http1::Builder {
+fn http(settings: &Settings) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
+        .header_read_timeout(settings.head_timeout)
         .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD)
+        .max_buf_size(settings.max_head)
         .pipeline_flush(true);
     http
 }
 
 struct Server<A> {
     answer: Arc<A>,
-    /// Milliseconds.
-    head_timeout: Arc<AtomicU64>,
+    settings: Arc<ArcSwap<Settings>>,
     stop: CancellationToken,
     tasks: TaskTracker,
     waiting: Arc<Waiting>,
@@ -237,22 +292,29 @@ impl<A: Answer> Server<A> {
         place: Place,
     ) -> impl Future<Output = ()> + Send + 'static {
         let answer = self.answer.clone();
-        let requests = place.requests();
-        let service = service_fn(move |request| {
-            let (answer, asked) = (answer.clone(), requests.begin());
-            async move {
-                let response = answer.answer(request, peer).await;
-                drop(asked);
-                Ok::<_, Infallible>(response)
-            }
-        });
-        let io: Io = TokioIo::new(stream);
-        let head_timeout = Duration::from_millis(self.head_timeout.load(Ordering::Relaxed));
-        let http = http(head_timeout);
-        let connection = http.serve_connection(io, service).with_upgrades();
+        let settings = self.settings.load_full();
         let stop = self.stop.clone();
         async move {
-            let mut connection = pin!(connection);
+            let arrival = tokio::select! {
+                arrival = arrival::arrive(&settings, stream, peer) => arrival,
+                () = place.leave() => return,
+                () = stop.cancelled() => return,
+            };
+            let Some((wire, peer)) = arrival else { return };
+            let address = peer.address;
+            let requests = place.requests();
+            let service = service_fn(move |request| {
+                let (answer, asked, peer) = (answer.clone(), requests.begin(), peer.clone());
+                async move {
+                    let response = answer.answer(request, peer).await;
+                    drop(asked);
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            let io: Io = TokioIo::new(wire);
+            let connection = http(&settings).serve_connection(io, service);
+            drop(settings);
+            let mut connection = pin!(connection.with_upgrades());
             let result = tokio::select! {
                 result = connection.as_mut() => result,
                 () = place.leave() => return,
@@ -262,7 +324,7 @@ impl<A: Answer> Server<A> {
                 }
             };
             if let Err(error) = result {
-                tracing::debug!(%peer, %error, "an HTTP connection ended early");
+                tracing::debug!(peer = %address, %error, "an HTTP connection ended early");
             }
         }
     }
@@ -276,8 +338,15 @@ mod tests {
     struct Hello;
 
     impl Answer for Hello {
-        async fn answer(&self, _: Request<Incoming>, _: SocketAddr) -> Response<Full<Bytes>> {
+        async fn answer(&self, _: Request<Incoming>, _: Peer) -> Response<Full<Bytes>> {
             Response::new(Full::from("hello"))
+        }
+    }
+
+    fn patient(head_timeout: Duration) -> Settings {
+        Settings {
+            head_timeout,
+            ..Settings::plain(&config::Connections::default())
         }
     }
 
@@ -293,8 +362,8 @@ mod tests {
     async fn another_time_for_headers_holds_for_the_next_socket() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let bound = Bound::new(any).expect("a free port");
-        let listening = bound.serve(Arc::new(Hello), Duration::from_secs(3600));
-        listening.set_head_timeout(Duration::from_millis(10));
+        let listening = bound.serve(Arc::new(Hello), patient(Duration::from_secs(3600)));
+        listening.apply(patient(Duration::from_millis(10)));
         let mut silent = TcpStream::connect(listening.address())
             .await
             .expect("accepted");
@@ -308,8 +377,8 @@ mod tests {
     async fn sockets_that_only_wait_keep_nobody_out() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let bound = Bound::new(any).expect("a free port");
-        let patient = Duration::from_secs(3600);
-        let listening = bound.serve_at_most(3, Arc::new(Hello), patient);
+        let settings = patient(Duration::from_secs(3600));
+        let listening = bound.serve_at_most(3, Arc::new(Hello), settings);
         let connect = || TcpStream::connect(listening.address());
         let mut silent = Vec::new();
         for _ in 0..3 {

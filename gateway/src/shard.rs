@@ -14,11 +14,13 @@ mod report;
 mod schedule;
 mod status;
 mod wake;
+mod wire;
 mod worker;
 
 pub use command::{Begun, Closing, LiveTerms, Number, Registration, Subscription};
 pub use report::Report;
 pub use status::Status;
+pub use wire::Wire;
 
 use crate::config;
 use crate::event::Event;

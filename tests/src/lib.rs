@@ -12,6 +12,7 @@ pub mod journal;
 pub mod peers;
 pub mod plugins;
 pub mod raw;
+pub mod secure;
 pub mod setup;
 pub mod status;
 pub mod transcript;

@@ -98,10 +98,34 @@ impl Raw {
 
     /// Writes a text frame unless the connection is gone or takes nothing for a second.
     pub async fn try_text(&mut self, text: &str) -> bool {
-        let bytes = masked(0x81, text.as_bytes());
+        self.try_write(&masked(0x81, text.as_bytes())).await
+    }
+
+    /// Writes bytes unless the connection is gone or takes nothing for a second.
+    pub async fn try_write(&mut self, bytes: &[u8]) -> bool {
         let patience = std::time::Duration::from_secs(1);
-        let written = tokio::time::timeout(patience, self.stream.write_all(&bytes)).await;
+        let written = tokio::time::timeout(patience, self.stream.write_all(bytes)).await;
         matches!(written, Ok(Ok(())))
+    }
+
+    /// Whether the other side has ended the connection; what it wrote before is dropped.
+    pub async fn has_ended(&mut self) -> bool {
+        let mut buffer = [0; 1024];
+        loop {
+            match self.stream.try_read(&mut buffer) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    /// Ends this side of the connection.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub async fn shut(&mut self) -> std::io::Result<()> {
+        self.stream.shutdown().await
     }
 
     /// Reads an HTTP head.

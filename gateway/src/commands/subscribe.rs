@@ -3,18 +3,21 @@
 
 use super::{Answer, Context};
 use crate::bus::Position;
+use crate::config::Limit;
 use crate::protocol::reply::{self, CommandId, Subscribed};
 use crate::protocol::request::{Since, Subscribe};
 use crate::protocol::{ErrorCode, Refusal};
 use crate::shard::{Begun, Subscription};
+use crate::telemetry::limits;
 
 pub(super) async fn run(
     context: &mut Context,
     id: Option<CommandId>,
     wanted: Subscribe,
 ) -> Result<Answer, Refusal> {
-    let limit = context.terms.load().max_subscriptions;
-    if context.subscriptions.len() >= limit {
+    let terms = context.terms.load_full();
+    let limit = terms.max_subscriptions;
+    if context.subscriptions.len() >= limit && !limits::verdict(Limit::Subscriptions, &terms) {
         let message = format!("a connection may have at most {limit} subscriptions");
         return Err(Refusal {
             details: serde_json::json!({ "limit": limit }),

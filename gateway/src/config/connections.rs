@@ -15,6 +15,10 @@ pub struct Connections {
     pub max_connections: usize,
     /// From accept to the end of the upgrade, where a listener says nothing else.
     pub handshake_timeout: Duration,
+    /// From accept to the end of the TLS handshake, likewise.
+    pub tls_handshake_timeout: Duration,
+    /// Most bytes of a request's head, likewise.
+    pub max_head_bytes: usize,
     /// What holds for each connection, where neither its listener nor its dialect says anything else.
     pub terms: Terms,
     /// What differs for the connections of a dialect.
@@ -49,6 +53,8 @@ impl Connections {
         Self {
             max_connections: section.number("max-connections"),
             handshake_timeout: section.span("handshake-timeout"),
+            tls_handshake_timeout: section.span("tls-handshake-timeout"),
+            max_head_bytes: section.number("max-header"),
             terms,
             dialects: BTreeMap::new(),
             shards: section.number("shards"),

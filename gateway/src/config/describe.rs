@@ -111,6 +111,7 @@ fn example(key: &Key) -> &'static str {
         ("signing-key", _) => "\"signing.key\"",
         (_, Shape::Text) => "\"…\"",
         (_, Shape::Texts) => "[]",
+        (_, Shape::Path) => "\"FILE\"",
         _ => "{}",
     }
 }

@@ -2,8 +2,10 @@
 
 use super::connections::Dialects;
 use super::policy::{Cors, Policy};
+use super::proxies::Proxies;
 use super::section::Section;
 use super::terms::Terms;
+use super::tls::Tls;
 use crate::event::InstanceName;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,6 +25,14 @@ pub struct Listener {
     pub max_connections: Option<usize>,
     /// From accept to the end of the upgrade.
     pub handshake_timeout: Duration,
+    /// From accept to the end of the TLS handshake.
+    pub tls_handshake_timeout: Duration,
+    /// Most bytes of a request's head.
+    pub max_head_bytes: usize,
+    /// TLS. `None`: plain.
+    pub tls: Option<Tls>,
+    /// Proxies in front of it.
+    pub proxies: Proxies,
     /// What holds for the connections of each dialect that it serves.
     pub terms: Vec<(DialectName, Terms)>,
 }
@@ -91,6 +101,16 @@ impl Listener {
                 true => limits.span("handshake-timeout"),
                 false => base.handshake_timeout,
             },
+            tls_handshake_timeout: match has("tls-handshake-timeout") {
+                true => limits.span("tls-handshake-timeout"),
+                false => base.tls_handshake_timeout,
+            },
+            max_head_bytes: match has("max-header") {
+                true => limits.number("max-header"),
+                false => base.max_head_bytes,
+            },
+            tls: Tls::read(section),
+            proxies: Proxies::read(section),
             terms,
         })
     }

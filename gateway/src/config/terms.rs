@@ -1,8 +1,12 @@
 //! What holds for one connection: `[connections]`, below what its listener's limits say, below what its dialect's
 //! table says.
 
+use super::limit::{DryRun, Limit};
 use super::section::Section;
 use std::time::Duration;
+
+/// How many times of `max-message` are taken while it is only tried out.
+const TRIED_OUT: usize = 16;
 
 /// What holds for one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +17,16 @@ pub struct Terms {
     pub max_subscriptions: usize,
     /// Client messages per second; a burst of as many is allowed.
     pub messages_per_second: u32,
+    /// Bytes per second; a burst of as many is allowed. 0: no limit.
+    pub bytes_per_second: u64,
+    /// Most connections of one address. 0: no limit.
+    pub max_per_address: usize,
+    /// Most connections of one subject. 0: no limit.
+    pub max_per_subject: usize,
+    /// WebSocket handshakes of one address per second. 0: no limit.
+    pub handshakes_per_second: u32,
+    /// The limits that only count and log.
+    pub dry_run: DryRun,
     /// Calls to handlers that may be under way.
     pub calls_in_flight: usize,
     /// Every so often a `heartbeat`. `None`: never.
@@ -55,6 +69,11 @@ impl Terms {
             max_message_bytes: 0,
             max_subscriptions: 0,
             messages_per_second: 0,
+            bytes_per_second: 0,
+            max_per_address: 0,
+            max_per_subject: 0,
+            handshakes_per_second: 0,
+            dry_run: DryRun::default(),
             calls_in_flight: 0,
             heartbeat_interval: None,
             ping_interval: None,
@@ -81,6 +100,10 @@ impl Terms {
             "max-message" number => max_message_bytes,
             "max-subscriptions" number => max_subscriptions,
             "messages-per-second" number => messages_per_second,
+            "bytes-per-second" number => bytes_per_second,
+            "max-connections-per-address" number => max_per_address,
+            "max-connections-per-subject" number => max_per_subject,
+            "handshakes-per-second" number => handshakes_per_second,
             "calls-in-flight" number => calls_in_flight,
             "heartbeat-interval" period => heartbeat_interval,
             "ping-interval" period => ping_interval,
@@ -91,6 +114,25 @@ impl Terms {
             "outbox-frames" number => outbox_frames,
             "outbox-size" number => outbox_bytes,
         });
+        if all || section.has("dry-run") {
+            let limits = section.texts("dry-run", Limit::parse);
+            self.dry_run = limits.into_iter().collect();
+        }
+    }
+
+    /// Whether a limit only counts and logs.
+    #[must_use]
+    pub fn only_counts(&self, limit: Limit) -> bool {
+        self.dry_run.covers(limit)
+    }
+
+    /// The largest message that is taken: a limit that is only tried out still leaves a bound.
+    #[must_use]
+    pub fn largest_message(&self) -> usize {
+        match self.only_counts(Limit::MessageSize) {
+            true => self.max_message_bytes.saturating_mul(TRIED_OUT),
+            false => self.max_message_bytes,
+        }
     }
 
     /// Reports what does not fit together, at the key of this table that says so.

@@ -10,6 +10,11 @@ use bytes::Bytes;
 /// Longest header of a masked frame.
 const MAX_HEADER: usize = 14;
 
+/// A message may always have so many fragments,
+const MANY_FRAGMENTS: usize = 1024;
+/// and as many more as the largest one has pieces of this size.
+const SMALL_FRAGMENT: usize = 16;
+
 /// What a client sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -37,6 +42,9 @@ pub enum Violation {
     /// A message that is longer than allowed.
     #[error("a message that is too large")]
     TooLarge,
+    /// A message in more pieces than any client has use for: each costs us more than it costs the client.
+    #[error("a message in too many fragments")]
+    Fragments,
 }
 
 impl Violation {
@@ -46,7 +54,7 @@ impl Violation {
         match self {
             Self::Protocol(_) => CloseCode::ProtocolError,
             Self::NotUtf8 => CloseCode::NotUtf8,
-            Self::TooLarge => CloseCode::TooLarge,
+            Self::TooLarge | Self::Fragments => CloseCode::TooLarge,
         }
     }
 }
@@ -77,6 +85,7 @@ struct Frame {
 #[derive(Debug)]
 struct Partial {
     opcode: Opcode,
+    fragments: usize,
     payload: Vec<u8>,
     utf8: Utf8,
 }
@@ -191,9 +200,16 @@ impl Decoder {
         if !opcode.is_control() && length > self.max_message.saturating_sub(before) {
             return Err(Violation::TooLarge);
         }
+        if let (Opcode::Continuation, Some(message)) = (opcode, &mut self.message) {
+            message.fragments += 1;
+            if message.fragments > MANY_FRAGMENTS + self.max_message / SMALL_FRAGMENT {
+                return Err(Violation::Fragments);
+            }
+        }
         if matches!(opcode, Opcode::Text | Opcode::Binary) {
             self.message = Some(Box::new(Partial {
                 opcode,
+                fragments: 0,
                 payload: Vec::new(),
                 utf8: Utf8::default(),
             }));

@@ -1,6 +1,6 @@
 //! A listener, as its connections see it: what holds for them, and how many there are.
 
-use crate::config::{DialectName, Listener, Terms};
+use crate::config::{DialectName, Limit, Listener, Terms};
 use crate::shard::LiveTerms;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -78,10 +78,16 @@ pub(super) struct Room(Arc<AtomicUsize>);
 pub(super) struct Taken(Arc<AtomicUsize>);
 
 impl Room {
-    /// Counts one more, unless there are as many as there may be.
-    pub(super) fn take(&self, most: usize) -> Option<Taken> {
+    /// Counts one more, unless there are as many as there may be and that holds.
+    pub(super) fn take(&self, most: usize, only_counts: bool) -> Option<Taken> {
         let add = |count| (count < most).then_some(count + 1);
-        self.0.fetch_update(Relaxed, Relaxed, add).ok()?;
+        if self.0.fetch_update(Relaxed, Relaxed, add).is_err() {
+            if !only_counts {
+                return None;
+            }
+            crate::telemetry::limits::tell(Limit::Connections, true);
+            self.0.fetch_add(1, Relaxed);
+        }
         Some(Taken(self.0.clone()))
     }
 }
@@ -128,9 +134,9 @@ mod tests {
     #[test]
     fn room_is_given_back() {
         let room = Room::default();
-        let first = room.take(1).expect("room");
-        assert!(room.take(1).is_none());
+        let first = room.take(1, false).expect("room");
+        assert!(room.take(1, false).is_none());
         drop(first);
-        assert!(room.take(1).is_some());
+        assert!(room.take(1, false).is_some());
     }
 }

@@ -8,6 +8,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_tungstenite::tungstenite::handshake::derive_accept_key;
+use std::time::Duration;
 
 /// When to come back, in seconds, when there is no room.
 const COME_BACK: &str = "5";
@@ -21,6 +22,8 @@ pub(super) enum Refused {
     BadKey,
     /// No room, or not now.
     Unavailable(&'static str),
+    /// This client has, or asks for, more than it may; it may come back after that time.
+    TooMany(&'static str, Duration),
 }
 
 /// Checks a handshake and makes the answer to it, in which this subprotocol is chosen.
@@ -67,6 +70,7 @@ impl Refused {
                 "Sec-WebSocket-Key must be 16 bytes in base64",
             ),
             Self::Unavailable(sentence) => (StatusCode::SERVICE_UNAVAILABLE, sentence),
+            Self::TooMany(sentence, _) => (StatusCode::TOO_MANY_REQUESTS, sentence),
         };
         let mut response = Response::new(Full::from(format!("{sentence}\n")));
         *response.status_mut() = status;
@@ -79,6 +83,11 @@ impl Refused {
             }
             Self::Unavailable(_) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(COME_BACK));
+            }
+            Self::TooMany(_, after) => {
+                let seconds = after.as_millis().div_ceil(1000).max(1);
+                let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::BadKey => {}
         }

@@ -13,7 +13,7 @@ use crate::dialects::encoder::Seat;
 use crate::dialects::{Flow, Native, Plugin, welcome};
 use crate::event::Timestamp;
 use crate::plugins::api::{Client, DialectClient};
-use crate::shard::{Lane, Link, LiveTerms, Registration, Status};
+use crate::shard::{Lane, Link, LiveTerms, Registration, Status, Wire};
 use bytes::Bytes;
 use hyper::Request;
 use hyper::header::{HeaderValue, USER_AGENT};
@@ -21,7 +21,6 @@ use hyper::upgrade::OnUpgrade;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
@@ -87,16 +86,11 @@ impl Opening {
         let parts = upgraded.downcast::<Io>().ok()?;
         let (socket, early) = (parts.io.into_inner(), parts.read_buf);
         let early = Bytes::copy_from_slice(&early);
-        let _best_effort = socket.set_nodelay(true);
+        let _best_effort = socket.tcp().set_nodelay(true);
         self.begin(inner, Arc::new(socket), early).await
     }
 
-    async fn begin(
-        self,
-        inner: &Arc<Inner>,
-        socket: Arc<TcpStream>,
-        early: Bytes,
-    ) -> Option<Opened> {
+    async fn begin(self, inner: &Arc<Inner>, socket: Arc<Wire>, early: Bytes) -> Option<Opened> {
         let id: Arc<str> = format!("{:016x}", rand::random::<u64>()).into();
         let link = inner.shards.link();
         let status = Arc::new(Status::default());
@@ -145,6 +139,7 @@ impl Opening {
             status,
             population,
             handler: session,
+            pause: None,
         };
         Some((reader, early, membership))
     }

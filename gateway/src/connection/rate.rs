@@ -56,9 +56,48 @@ impl Rate {
     }
 }
 
+/// How many bytes a client may send: what is over is not refused, but waited for.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// What is left of the burst; below zero: what was read too early. `None`: nothing was read yet.
+    bucket: Option<(f64, Instant)>,
+}
+
+impl Pace {
+    /// Takes what was read. How long to wait before more is read; at 0 bytes per second there is no limit.
+    pub(super) fn take(&mut self, bytes: usize, now: Instant, per_second: u64) -> Option<Duration> {
+        if per_second == 0 {
+            return None;
+        }
+        let rate = per_second as f64;
+        let (left, since) = self.bucket.unwrap_or((rate, now));
+        let filled = now.duration_since(since).as_secs_f64() * rate;
+        let left = (left + filled).min(rate) - bytes as f64;
+        self.bucket = Some((left, now));
+        (left < 0.0).then(|| Duration::from_secs_f64(-left / rate))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_beyond_the_rate_are_waited_for() {
+        let mut pace = Pace::default();
+        let mut now = Instant::now();
+        assert_eq!(pace.take(1 << 30, now, 0), None, "no limit");
+        assert_eq!(pace.take(1000, now, 1000), None, "the burst");
+        assert_eq!(pace.take(500, now, 1000), Some(Duration::from_millis(500)));
+        now += Duration::from_millis(500);
+        assert_eq!(pace.take(0, now, 1000), None);
+        now += Duration::from_secs(60);
+        assert_eq!(
+            pace.take(1001, now, 1000),
+            Some(Duration::from_millis(1)),
+            "no more than a burst is saved up"
+        );
+    }
 
     #[test]
     fn a_burst_passes_then_the_rate_then_nothing() {

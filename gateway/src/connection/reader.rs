@@ -6,15 +6,16 @@ use super::decoder::{Decoder, Message, Violation};
 use crate::dialects::Flow;
 use crate::protocol::CloseCode;
 use crate::protocol::frame::{self, Opcode};
-use crate::shard::{Closing, Link, Population, Status};
+use crate::shard::{Closing, Link, Population, Status, Wire};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::net::TcpStream;
-use tokio::time::Instant;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Most bytes of one read.
 const READ: usize = 16 * 1024;
@@ -35,9 +36,17 @@ pub trait Handler: Send {
     /// A binary message.
     fn on_binary(&mut self, payload: Vec<u8>) -> impl Future<Output = Flow> + Send;
 
-    /// Whether a ping is answered.
-    fn answers_ping(&mut self) -> bool {
-        true
+    /// A ping or a pong came. Whether a ping is answered.
+    ///
+    /// # Errors
+    /// How to close a client that floods us.
+    fn on_control(&mut self) -> Result<bool, Closing> {
+        Ok(true)
+    }
+
+    /// Takes note of bytes that were read. How long to wait before more are.
+    fn pace(&mut self, _bytes: usize) -> Option<Duration> {
+        None
     }
 
     /// Most bytes of a message from now on. `None`: as the decoder was made.
@@ -60,7 +69,7 @@ pub trait Handler: Send {
 /// A connection's reading side.
 pub struct Reader<H> {
     /// The socket; the shard holds it too, and writes.
-    pub socket: Arc<TcpStream>,
+    pub socket: Arc<Wire>,
     /// Reads frames.
     pub decoder: Decoder,
     /// The way to the shard.
@@ -71,6 +80,8 @@ pub struct Reader<H> {
     pub population: Arc<Population>,
     /// What understands the messages.
     pub handler: H,
+    /// Nothing is read until then: the client sent more than it may.
+    pub pause: Option<Pin<Box<Sleep>>>,
 }
 
 enum Woken<P> {
@@ -130,6 +141,10 @@ impl<H: Handler> Reader<H> {
             if let Poll::Ready(pushed) = self.handler.poll_pushed(context) {
                 return Poll::Ready(Woken::Pushed(pushed));
             }
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(context));
+                self.pause = None;
+            }
             self.socket.poll_read_ready(context).map(Woken::Readable)
         })
         .await
@@ -145,6 +160,9 @@ impl<H: Handler> Reader<H> {
             Ok(count) => {
                 self.status.read_at(self.population.millis(Instant::now()));
                 self.status.add_bytes_received(count as u64);
+                if let Some(wait) = self.handler.pace(count) {
+                    self.pause = Some(Box::pin(sleep(wait)));
+                }
                 self.decoder.feed(&mut scratch[..count], messages)?;
                 Ok(true)
             }
@@ -171,15 +189,19 @@ impl<H: Handler> Reader<H> {
             let flow = match message {
                 Message::Text(text) => self.handler.on_text(text).await,
                 Message::Binary(payload) => self.handler.on_binary(payload).await,
-                Message::Ping(payload) => {
-                    if self.handler.answers_ping() {
-                        self.link
-                            .control(frame::frame(Opcode::Pong, &payload))
-                            .await;
+                Message::Ping(payload) => match self.handler.on_control() {
+                    Ok(true) => {
+                        let pong = frame::frame(Opcode::Pong, &payload);
+                        self.link.control(pong).await;
+                        Flow::Continue
                     }
-                    Flow::Continue
-                }
-                Message::Pong => Flow::Continue,
+                    Ok(false) => Flow::Continue,
+                    Err(closing) => Flow::Close(closing),
+                },
+                Message::Pong => match self.handler.on_control() {
+                    Ok(_) => Flow::Continue,
+                    Err(closing) => Flow::Close(closing),
+                },
                 Message::Close(said) => Flow::Close(echo(said)),
             };
             if let Some(end) = self.flow(flow) {

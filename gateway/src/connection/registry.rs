@@ -167,7 +167,11 @@ impl Entry {
         let last_seen = self.connected_at.as_millis() + heard_after;
         Listed {
             id: self.id.to_string(),
-            address: self.address.to_string(),
+            address: match self.address.port() {
+                // Behind a proxy nothing is known of the port.
+                0 => self.address.ip().to_string(),
+                _ => self.address.to_string(),
+            },
             dialect: self.dialect.to_string(),
             user_agent: self.user_agent.as_deref().map(str::to_owned),
             connected_at: self.connected_at,

@@ -1,12 +1,15 @@
 //! What understands a client's messages: its dialect, behind the limits that hold for all.
 
-use super::rate::{Rate, Verdict};
+use super::rate::{Pace, Rate, Verdict};
 use super::reader::{Handler, unsupported};
+use crate::config::Limit;
 use crate::dialects::{Flow, Native, Plugin};
 use crate::protocol::{CloseCode, ErrorCode, Refusal};
 use crate::shard::{Closing, LiveTerms};
+use crate::telemetry::limits as reached;
 use metrics::Counter;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A client's dialect.
@@ -21,6 +24,7 @@ pub(super) enum Dialect {
 pub(super) struct Session {
     dialect: Dialect,
     rate: Rate,
+    pace: Pace,
     terms: LiveTerms,
     received: Counter,
 }
@@ -31,6 +35,7 @@ impl Session {
         Self {
             dialect,
             rate,
+            pace: Pace::default(),
             terms,
             received,
         }
@@ -44,10 +49,27 @@ impl Session {
         }
     }
 
+    /// A limit that is only tried out lets larger messages through.
+    fn tell_size(&self, bytes: usize) {
+        let terms = self.terms.load();
+        if bytes > terms.max_message_bytes {
+            reached::tell(Limit::MessageSize, true);
+        }
+    }
+
+    fn flooded(&self) -> Closing {
+        Closing::by_server(CloseCode::RateLimited, self.is_native())
+    }
+
     fn judge(&mut self) -> Verdict {
         self.received.increment(1);
-        let per_second = self.terms.load().messages_per_second;
-        self.rate.take(Instant::now(), per_second)
+        let terms = self.terms.load();
+        let verdict = self.rate.take(Instant::now(), terms.messages_per_second);
+        match verdict {
+            Verdict::Pass => verdict,
+            _ if reached::verdict(Limit::Messages, &terms) => Verdict::Pass,
+            _ => verdict,
+        }
     }
 }
 
@@ -55,6 +77,7 @@ impl Handler for Session {
     type Pushed = crate::dialects::HandlerReply;
 
     async fn on_text(&mut self, text: String) -> Flow {
+        self.tell_size(text.len());
         match (self.judge(), &mut self.dialect) {
             (Verdict::Pass, Dialect::Native(native)) => native.on_text(&text).await,
             (Verdict::Pass, Dialect::Plugin(plugin)) => return plugin.on_text(text).await,
@@ -67,10 +90,7 @@ impl Handler for Session {
             (Verdict::Refuse(_), Dialect::Plugin(_)) => {
                 metrics::counter!("hearthgate_messages_rate_limited_total").increment(1);
             }
-            (Verdict::Flood, _) => {
-                let closing = Closing::by_server(CloseCode::RateLimited, self.is_native());
-                return Flow::Close(closing);
-            }
+            (Verdict::Flood, _) => return Flow::Close(self.flooded()),
         }
         Flow::Continue
     }
@@ -79,8 +99,12 @@ impl Handler for Session {
         unsupported(self.is_native())
     }
 
-    fn answers_ping(&mut self) -> bool {
-        self.judge() == Verdict::Pass
+    fn on_control(&mut self) -> Result<bool, Closing> {
+        match self.judge() {
+            Verdict::Pass => Ok(true),
+            Verdict::Refuse(_) => Ok(false),
+            Verdict::Flood => Err(self.flooded()),
+        }
     }
 
     fn poll_pushed(&mut self, context: &mut Context<'_>) -> Poll<Self::Pushed> {
@@ -98,7 +122,15 @@ impl Handler for Session {
     }
 
     fn max_message(&self) -> Option<usize> {
-        Some(self.terms.load().max_message_bytes)
+        Some(self.terms.load().largest_message())
+    }
+
+    fn pace(&mut self, bytes: usize) -> Option<Duration> {
+        let terms = self.terms.load();
+        let wait = self
+            .pace
+            .take(bytes, Instant::now(), terms.bytes_per_second)?;
+        (!reached::verdict(Limit::Bytes, &terms)).then_some(wait)
     }
 
     fn is_native(&self) -> bool {

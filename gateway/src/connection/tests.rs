@@ -76,7 +76,7 @@ async fn serve(listener: TcpListener, connections: Connections, entrance: Arc<En
             });
             let http = hyper::server::conn::http1::Builder::new();
             let _ended = http
-                .serve_connection(Io::new(socket), service)
+                .serve_connection(Io::new(socket.into()), service)
                 .with_upgrades()
                 .await;
         });

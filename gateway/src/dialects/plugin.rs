@@ -5,12 +5,14 @@ use super::Flow;
 use super::encoder::Seat;
 use crate::commands::Backend;
 use crate::commands::handler::Calls;
+use crate::config::Limit;
 use crate::event::{Filter, InstanceName};
 use crate::plugins::DialectHandle;
 use crate::plugins::api::{Action, CallError, Client, DialectClient, ReplyError};
 use crate::protocol::frame;
 use crate::protocol::request::Policy;
 use crate::shard::{Closing, Link, LiveTerms, Status, Subscription};
+use crate::telemetry::limits;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -154,7 +156,7 @@ impl Plugin {
         let known = self.names.iter().find(|(other, _)| *other == name);
         let id = match known {
             Some((_, id)) => *id,
-            None if self.names.len() >= self.terms.load().max_subscriptions => {
+            None if self.is_full() => {
                 return self.failed("the connection has as many subscriptions as it may");
             }
             None => {
@@ -172,6 +174,12 @@ impl Plugin {
             answer: None,
         };
         self.link.subscribe(subscription).await;
+    }
+
+    fn is_full(&self) -> bool {
+        let terms = self.terms.load();
+        self.names.len() >= terms.max_subscriptions
+            && !limits::verdict(Limit::Subscriptions, &terms)
     }
 
     async fn unsubscribe(&mut self, name: &str) {

@@ -4,7 +4,7 @@ use super::StartError;
 use crate::config::Listener;
 use crate::connection::Connections;
 use crate::http::Front;
-use crate::listener::{Bound, Listening};
+use crate::listener::{Bound, Listening, Settings};
 use crate::plugins::PluginHost;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,8 +38,19 @@ pub fn key(index: usize) -> String {
     format!("listener[{index}].address")
 }
 
-/// Sockets for those listeners of a new configuration that are not open yet.
-pub type Prepared = Vec<(SocketAddr, Bound)>;
+/// What each listener of a new configuration needs, in its order: certificates read, and a socket where it is not open.
+#[derive(Debug)]
+pub struct Prepared {
+    settings: Settings,
+    bound: Option<Bound>,
+}
+
+impl Prepared {
+    /// The address of the new socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.bound.as_ref().map(Bound::address)
+    }
+}
 
 impl Listeners {
     /// None is open yet.
@@ -52,18 +63,18 @@ impl Listeners {
     }
 
     /// Serves bound sockets.
-    pub fn open(&mut self, bound: Vec<(Listener, Bound)>) {
-        for (listener, bound) in bound {
-            self.open.push(self.serve(&listener, bound));
+    pub fn open(&mut self, bound: Vec<(Listener, Bound, Settings)>) {
+        for (listener, bound, settings) in bound {
+            self.open.push(self.serve(&listener, bound, settings));
         }
     }
 
-    fn serve(&self, listener: &Listener, bound: Bound) -> Open {
+    fn serve(&self, listener: &Listener, bound: Bound, settings: Settings) -> Open {
         let front = Front::new(listener, self.connections.clone(), self.plugins.clone());
         let front = Arc::new(front);
         Open {
             configured: listener.address,
-            listening: bound.serve(front.clone(), listener.handshake_timeout),
+            listening: bound.serve(front.clone(), settings),
             front,
         }
     }
@@ -73,39 +84,43 @@ impl Listeners {
         self.open.iter().map(|o| o.listening.address()).collect()
     }
 
-    /// Binds what a new configuration adds, before any of it is applied.
+    /// Binds what a new configuration adds and reads its certificates, before any of it is applied.
     ///
     /// # Errors
-    /// An address can't be listened on.
-    pub fn prepare(&self, listeners: &[Listener]) -> Result<Prepared, StartError> {
-        let mut have: Vec<_> = self.open.iter().map(|o| o.configured).collect();
+    /// An address can't be listened on, or a certificate can't be used.
+    pub fn prepare(&self, listeners: &[Listener]) -> Result<Vec<Prepared>, StartError> {
+        let mut have: Vec<_> = self.open.iter().collect();
         let mut prepared = Vec::new();
         for (i, listener) in listeners.iter().enumerate() {
             let address = listener.address;
-            if let Some(at) = have.iter().position(|a| *a == address) {
-                have.swap_remove(at);
-                continue;
-            }
-            prepared.push((address, super::bind(address, || key(i))?));
+            let open = have.iter().position(|open| open.configured == address);
+            let open = open.map(|at| have.swap_remove(at));
+            let secure = open.and_then(|open| open.listening.settings().tls.clone());
+            let settings = super::settings(i, listener, secure)?;
+            let bound = match open {
+                Some(_) => None,
+                None => Some(super::bind(address, || key(i))?),
+            };
+            prepared.push(Prepared { settings, bound });
         }
         Ok(prepared)
     }
 
     /// Applies a new configuration: routes exchanged, new sockets served, old ones closed. Connections stay.
-    pub fn exchange(&mut self, listeners: &[Listener], mut prepared: Prepared) -> Exchanged {
+    pub fn exchange(&mut self, listeners: &[Listener], prepared: Vec<Prepared>) -> Exchanged {
         let mut before = std::mem::take(&mut self.open);
         let mut exchanged = Exchanged::default();
-        for listener in listeners {
-            let same = |address: &SocketAddr| *address == listener.address;
-            if let Some(at) = before.iter().position(|o| same(&o.configured)) {
+        for (listener, prepared) in listeners.iter().zip(prepared) {
+            let Prepared { settings, bound } = prepared;
+            let same = |open: &Open| open.configured == listener.address;
+            if let Some(bound) = bound {
+                exchanged.opened.push(bound.address().to_string());
+                let open = self.serve(listener, bound, settings);
+                self.open.push(open);
+            } else if let Some(at) = before.iter().position(same) {
                 let open = before.remove(at);
                 open.front.exchange(listener);
-                open.listening.set_head_timeout(listener.handshake_timeout);
-                self.open.push(open);
-            } else if let Some(at) = prepared.iter().position(|(a, _)| same(a)) {
-                let (_, bound) = prepared.remove(at);
-                exchanged.opened.push(bound.address().to_string());
-                let open = self.serve(listener, bound);
+                open.listening.apply(settings);
                 self.open.push(open);
             }
         }

@@ -2,12 +2,13 @@
 //! connection notices.
 
 use super::controller::Controller;
+use super::listeners::Prepared;
 use super::restart::{keep_what_needs_restart, needs_restart};
 use crate::admin::ReloadReport;
 use crate::admin::reload::Outcome;
 use crate::config::{Config, Instance, Loaded};
 use crate::event::{Draft, InstanceName, Kind, Labels, Timestamp, Topic};
-use crate::listener::{Bound, Listening};
+use crate::listener::{Listening, Settings};
 use crate::plugins::check::Severity;
 use serde_json::json;
 use serde_json::value::to_raw_value;
@@ -103,7 +104,11 @@ impl Controller {
             .await;
         let head_timeout = config.connections.handshake_timeout;
         if let Some(admin) = &self.admin {
-            admin.set_head_timeout(head_timeout);
+            let settings = admin.settings();
+            admin.apply(Settings {
+                head_timeout,
+                ..(*settings).clone()
+            });
         }
         let listeners = self.listeners.exchange(&config.listeners, prepared);
         // After the listeners: open connections look at what these say by now.
@@ -133,9 +138,9 @@ impl Controller {
     }
 
     /// Every address of the gateway's own: open ones, those about to be opened, and the admin listener's.
-    fn own_addresses(&self, prepared: &[(SocketAddr, Bound)]) -> Vec<SocketAddr> {
+    fn own_addresses(&self, prepared: &[Prepared]) -> Vec<SocketAddr> {
         let admin = self.admin.as_ref().map(Listening::address);
-        let prepared = prepared.iter().map(|(_, bound)| bound.address());
+        let prepared = prepared.iter().filter_map(Prepared::address);
         let open = self.listeners.addresses();
         open.into_iter().chain(prepared).chain(admin).collect()
     }

@@ -1,13 +1,16 @@
 //! Who asks, and whether they may: before a request becomes a connection or reaches a plugin.
 
 use super::reply;
-use crate::auth::{Auth, Caller, Refused};
+use crate::auth::{Auth, Caller, Identity, Presented, Refused, Verified};
 use crate::config::Authentication;
+use crate::event::Timestamp;
+use crate::listener::Peer;
+use crate::listener::peer::ClientCertificate;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, Response, StatusCode};
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Who asks, by the path's policy; or the answer to one that is turned away.
 ///
@@ -17,11 +20,47 @@ pub async fn caller<B>(
     auth: &Auth,
     request: &Request<B>,
     policy: &Authentication,
-    peer: SocketAddr,
+    peer: &Peer,
 ) -> Result<Caller, Box<Response<Full<Bytes>>>> {
-    let query = request.uri().query();
-    let admitted = auth.admit(request.headers(), query, policy, peer.ip());
+    let (headers, query) = (request.headers(), request.uri().query());
+    if let Some(certificate) = &peer.certificate {
+        let presented = Presented::from_request(headers, query, policy.query_token);
+        // A token says more than the certificate of the machine that brings it.
+        if presented.0.is_none() {
+            return certified(auth, certificate, policy);
+        }
+    }
+    let admitted = auth.admit(headers, query, policy, peer.address.ip());
     admitted.await.map_err(|why| Box::new(refused(&why)))
+}
+
+/// Who a client is by its certificate, which the TLS handshake has verified.
+fn certified(
+    auth: &Auth,
+    certificate: &ClientCertificate,
+    policy: &Authentication,
+) -> Result<Caller, Box<Response<Full<Bytes>>>> {
+    let ends = Timestamp::from_millis(certificate.not_after.saturating_mul(1000));
+    let verified = Verified {
+        identity: Arc::new(Identity {
+            subject: certificate.subject.clone(),
+            roles: certificate.roles.clone(),
+            claims: serde_json::Map::new(),
+        }),
+        expires_at: Some(ends),
+        honoured_until: Some(ends),
+        issued_at: None,
+        token_id: Some(format!("certificate:{}", certificate.serial).into()),
+    };
+    if auth.still_holds(&verified) {
+        return Ok(Caller::Identified(verified));
+    }
+    let why = Refused {
+        status: policy.reject_status,
+        message: "the certificate was revoked".to_owned(),
+        presented: true,
+    };
+    Err(Box::new(refused(&why)))
 }
 
 /// Whether a rule keeps somebody from a plugin's path.

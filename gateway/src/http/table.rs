@@ -1,6 +1,6 @@
 //! The table of a listener's routes.
 
-use crate::config::{Cors, Listener, Mount, Route};
+use crate::config::{Cors, Listener, Mount, Proxies, Route};
 
 /// The table of a listener's routes.
 #[derive(Debug, Clone)]
@@ -8,6 +8,7 @@ pub struct Table {
     router: matchit::Router<usize>,
     routes: Vec<Route>,
     cors: Cors,
+    proxies: Proxies,
     served: String,
     max_body: usize,
 }
@@ -30,6 +31,7 @@ impl Table {
             router,
             routes: listener.routes.clone(),
             cors: listener.cors.clone(),
+            proxies: listener.proxies.clone(),
             served: served.join(", "),
             max_body: listener.max_body_bytes,
         }
@@ -46,6 +48,12 @@ impl Table {
     #[must_use]
     pub fn cors(&self) -> &Cors {
         &self.cors
+    }
+
+    /// Proxies in front.
+    #[must_use]
+    pub fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     /// The paths, for someone who asked for another.

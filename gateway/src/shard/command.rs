@@ -1,6 +1,6 @@
 //! What a connection, or the gateway, asks of a shard.
 
-use super::{Lane, Opening, Status};
+use super::{Lane, Opening, Status, Wire};
 use crate::auth::Identity;
 use crate::config::Terms;
 use crate::event::Filter;
@@ -10,7 +10,6 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// A connection, unique while the gateway runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,7 +24,7 @@ pub struct Registration {
     /// Its number.
     pub number: Number,
     /// Its socket; the shard writes, the connection's task reads.
-    pub socket: Arc<TcpStream>,
+    pub socket: Arc<Wire>,
     /// The bytes that it gets.
     pub lane: Lane,
     /// Its id, for audiences.

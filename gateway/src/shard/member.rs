@@ -6,7 +6,7 @@ use super::lane::{Bounds, Payload};
 use super::outbox::{Flushed, Outbox, Written};
 use super::schedule::millis;
 use super::wake::Writable;
-use super::{Lane, Status};
+use super::{Lane, Status, Wire};
 use crate::auth::Identity;
 use crate::config::Terms;
 use crate::event::Event;
@@ -17,7 +17,6 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// How long a client that has got everything may take to end the connection from its side.
@@ -38,7 +37,7 @@ pub(super) struct Member {
     pub(super) touched: bool,
     live_terms: LiveTerms,
     client_id: Arc<str>,
-    socket: Arc<TcpStream>,
+    socket: Arc<Wire>,
     outbox: Outbox,
     /// The last event that was put in the outbox: an event is delivered once, however many subscriptions match it.
     last_seq: u64,
@@ -157,7 +156,7 @@ impl Member {
     pub(super) fn abort(&mut self) {
         if self.phase != Phase::Broken {
             self.phase = Phase::Broken;
-            let socket = socket2::SockRef::from(&*self.socket);
+            let socket = socket2::SockRef::from(self.socket.tcp());
             let _gone = socket.set_linger(Some(Duration::ZERO));
             let _gone = socket.shutdown(Shutdown::Both);
         }
@@ -167,13 +166,13 @@ impl Member {
     /// what the client has not read yet.
     fn leave(&mut self) {
         self.phase = Phase::Broken;
-        let _gone = socket2::SockRef::from(&*self.socket).shutdown(Shutdown::Both);
+        let _gone = socket2::SockRef::from(self.socket.tcp()).shutdown(Shutdown::Both);
     }
 
     /// Whether the client's machine has acknowledged all that was written.
     fn has_arrived(&self) -> bool {
         let mut waiting: libc::c_int = 0;
-        let socket = self.socket.as_raw_fd();
+        let socket = self.socket.tcp().as_raw_fd();
         // SAFETY: TIOCOUTQ writes one `int`, which lives on this stack; the socket is open, because it is borrowed.
         let told = unsafe { libc::ioctl(socket, libc::TIOCOUTQ, &raw mut waiting) };
         told == 0 && waiting == 0
@@ -275,7 +274,7 @@ impl Member {
     fn written_out(&mut self) {
         self.control_since = None;
         if let Phase::Closing(until) = self.phase {
-            let _gone = socket2::SockRef::from(&*self.socket).shutdown(Shutdown::Write);
+            self.socket.finish();
             let patient = Instant::now() + PATIENCE;
             self.phase = Phase::Closed { patient, until };
         }

@@ -3,6 +3,7 @@
 //! Two lanes: control frames (replies, heartbeats, gaps, farewells), which are never dropped, and events. What was
 //! handed to a socket that then would block stays *staged*: it is finished first, whatever comes after it.
 
+use super::Wire;
 use super::lane::{Bounds, DataLane, Payload};
 use crate::event::Event;
 use crate::protocol::push;
@@ -10,7 +11,6 @@ use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use tokio::net::TcpStream;
 
 /// Most frames of one write.
 const MAX_SLICES: usize = 64;
@@ -111,16 +111,17 @@ impl Outbox {
     /// and after. `native`: the connection understands a `gap`.
     pub fn flush(
         &mut self,
-        socket: &TcpStream,
+        socket: &Wire,
         staging: &mut VecDeque<Bytes>,
         native: bool,
         written: &mut Written,
     ) -> Flushed {
         staging.extend(self.staged.drain(..));
-        let flushed = loop {
+        let outcome = loop {
             self.stage(staging, native);
             if staging.is_empty() {
-                break Flushed::Empty;
+                // TLS may hold what is written until the socket takes it.
+                break flushed(socket.try_flush());
             }
             match write(socket, staging) {
                 Ok(0) => break Flushed::Broken,
@@ -128,7 +129,7 @@ impl Outbox {
                     written.bytes += count as u64;
                     written.writes += 1;
                     written.frames += advance(staging, count);
-                    if staging.is_empty() {
+                    if staging.is_empty() && socket.try_flush().is_ok() {
                         self.control_staged = false;
                     }
                 }
@@ -142,11 +143,11 @@ impl Outbox {
         if self.staged.is_empty() && self.staged.capacity() > 0 {
             self.staged = VecDeque::new();
         }
-        self.blocked = flushed == Flushed::Blocked;
+        self.blocked = outcome == Flushed::Blocked;
         if self.control.is_empty() && self.control.capacity() > 16 {
             self.control = VecDeque::new();
         }
-        flushed
+        outcome
     }
 
     /// Fills up the next write: control frames first, then a gap, then events, then the last words.
@@ -187,7 +188,15 @@ impl Outbox {
     }
 }
 
-fn write(socket: &TcpStream, staging: &VecDeque<Bytes>) -> io::Result<usize> {
+fn flushed(outcome: io::Result<()>) -> Flushed {
+    match outcome {
+        Ok(()) => Flushed::Empty,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Flushed::Blocked,
+        Err(_) => Flushed::Broken,
+    }
+}
+
+fn write(socket: &Wire, staging: &VecDeque<Bytes>) -> io::Result<usize> {
     if let (1, Some(only)) = (staging.len(), staging.front()) {
         return socket.try_write(only);
     }

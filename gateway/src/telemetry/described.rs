@@ -112,7 +112,23 @@ pub const DESCRIBED: &[Described] = &[
     ),
     counter(
         "hearthgate_connections_refused_total",
-        "Upgrades refused because a limit on connections is reached, by reason: full, listener, dialect.",
+        "Upgrades refused because a limit on connections is reached, by reason: full, listener, dialect, or a limit of [connections].",
+    ),
+    counter(
+        "hearthgate_limits_reached_total",
+        "Times that a client reached a limit, by limit and by whether it is only tried out (dry_run).",
+    ),
+    counter(
+        "hearthgate_handshakes_failed_total",
+        "Connections that ended before HTTP began, by what failed: tls, proxy.",
+    ),
+    counter(
+        "hearthgate_certificate_reloads_total",
+        "Changed certificate files that were read, by outcome: reloaded, refused.",
+    ),
+    gauge(
+        "hearthgate_certificate_expiry_timestamp_seconds",
+        "When a certificate ends, in seconds since 1970, by its file.",
     ),
     counter(
         "hearthgate_origins_refused_total",

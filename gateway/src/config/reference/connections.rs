@@ -9,11 +9,17 @@ const GIB: u64 = 1024 * 1024 * 1024;
 /// `[connections]`
 pub const CONNECTIONS: &[Key] = &[
     MAX_CONNECTIONS,
+    MAX_PER_ADDRESS,
+    MAX_PER_SUBJECT,
+    HANDSHAKES_PER_SECOND,
     MAX_MESSAGE,
     MAX_SUBSCRIPTIONS,
     MESSAGES_PER_SECOND,
+    BYTES_PER_SECOND,
     CALLS_IN_FLIGHT,
     HANDSHAKE_TIMEOUT,
+    TLS_HANDSHAKE_TIMEOUT,
+    MAX_HEADER,
     HEARTBEAT_INTERVAL,
     PING_INTERVAL,
     PONG_TIMEOUT,
@@ -22,6 +28,7 @@ pub const CONNECTIONS: &[Key] = &[
     WRITE_TIMEOUT,
     OUTBOX_FRAMES,
     OUTBOX_SIZE,
+    DRY_RUN,
     Key::new(
         "shards",
         Shape::Count(0, 1024),
@@ -41,11 +48,17 @@ pub const CONNECTIONS: &[Key] = &[
 /// `[listener.limits]`
 pub const OVERRIDES: &[Key] = &[
     MAX_CONNECTIONS.inherited(),
+    MAX_PER_ADDRESS.inherited(),
+    MAX_PER_SUBJECT.inherited(),
+    HANDSHAKES_PER_SECOND.inherited(),
     MAX_MESSAGE.inherited(),
     MAX_SUBSCRIPTIONS.inherited(),
     MESSAGES_PER_SECOND.inherited(),
+    BYTES_PER_SECOND.inherited(),
     CALLS_IN_FLIGHT.inherited(),
     HANDSHAKE_TIMEOUT.inherited(),
+    TLS_HANDSHAKE_TIMEOUT.inherited(),
+    MAX_HEADER.inherited(),
     HEARTBEAT_INTERVAL.inherited(),
     PING_INTERVAL.inherited(),
     PONG_TIMEOUT.inherited(),
@@ -54,14 +67,19 @@ pub const OVERRIDES: &[Key] = &[
     WRITE_TIMEOUT.inherited(),
     OUTBOX_FRAMES.inherited(),
     OUTBOX_SIZE.inherited(),
+    DRY_RUN.inherited(),
 ];
 
 /// `[dialects.NAME]`
 pub const DIALECT: &[Key] = &[
     MAX_CONNECTIONS.inherited(),
+    MAX_PER_ADDRESS.inherited(),
+    MAX_PER_SUBJECT.inherited(),
+    HANDSHAKES_PER_SECOND.inherited(),
     MAX_MESSAGE.inherited(),
     MAX_SUBSCRIPTIONS.inherited(),
     MESSAGES_PER_SECOND.inherited(),
+    BYTES_PER_SECOND.inherited(),
     CALLS_IN_FLIGHT.inherited(),
     HEARTBEAT_INTERVAL.inherited(),
     PING_INTERVAL.inherited(),
@@ -71,6 +89,7 @@ pub const DIALECT: &[Key] = &[
     WRITE_TIMEOUT.inherited(),
     OUTBOX_FRAMES.inherited(),
     OUTBOX_SIZE.inherited(),
+    DRY_RUN.inherited(),
 ];
 
 const MAX_CONNECTIONS: Key = Key::new(
@@ -169,4 +188,53 @@ const OUTBOX_SIZE: Key = Key::new(
     Shape::Size(4 * KIB, 4 * GIB),
     "\"4MiB\"",
     "Most bytes of events that wait for one slow client.",
+);
+
+const MAX_PER_ADDRESS: Key = Key::new(
+    "max-connections-per-address",
+    Shape::Count(0, 10_000_000),
+    "0",
+    "Most connections of one address, an IPv6 network of 64 bits counting as one; 0: no limit. Beyond it the answer is 429.",
+);
+
+const MAX_PER_SUBJECT: Key = Key::new(
+    "max-connections-per-subject",
+    Shape::Count(0, 10_000_000),
+    "0",
+    "Most connections of one user, wherever from; 0: no limit. Beyond it the answer is 429.",
+);
+
+const HANDSHAKES_PER_SECOND: Key = Key::new(
+    "handshakes-per-second",
+    Shape::Count(0, 1_000_000),
+    "0",
+    "WebSocket handshakes of one address per second; a burst of as many is allowed; 0: no limit. Beyond it the answer is 429.",
+);
+
+const BYTES_PER_SECOND: Key = Key::new(
+    "bytes-per-second",
+    Shape::Size(0, GIB),
+    "\"0B\"",
+    "Bytes of one client per second; a burst of as many is allowed; 0B: no limit. Beyond it the client is read more slowly.",
+);
+
+const DRY_RUN: Key = Key::new(
+    "dry-run",
+    Shape::Texts,
+    "[]",
+    "Limits that only count and log: max-connections, max-connections-per-address, max-connections-per-subject, handshakes-per-second, messages-per-second, bytes-per-second, max-subscriptions, max-message (up to 16 times of it).",
+);
+
+const TLS_HANDSHAKE_TIMEOUT: Key = Key::new(
+    "tls-handshake-timeout",
+    Shape::Span(100, DAY),
+    "\"10s\"",
+    "Longest time for a TLS handshake.",
+);
+
+const MAX_HEADER: Key = Key::new(
+    "max-header",
+    Shape::Size(8 * KIB, 1024 * KIB),
+    "\"16KiB\"",
+    "Largest head of an HTTP request, all its headers together; beyond it the answer is 431.",
 );

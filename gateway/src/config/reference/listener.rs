@@ -30,6 +30,30 @@ pub const LISTENER: &[Key] = &[
         "Largest body of an HTTP request to a plugin's route; beyond it the answer is 413.",
     ),
     Key::new(
+        "trusted-proxies",
+        Shape::Texts,
+        "[]",
+        "Addresses of proxies in front of it, \"10.0.0.2\" or \"10.0.0.0/8\": what they say about the client is believed.",
+    ),
+    Key::new(
+        "forwarded",
+        Shape::Choice(&["x-forwarded-for", "forwarded", "none"]),
+        "\"x-forwarded-for\"",
+        "The header in which those proxies name the client; they must set it themselves, whatever the client sent.",
+    ),
+    Key::new(
+        "proxy-protocol",
+        Shape::Flag,
+        "false",
+        "Whether connections of those proxies begin with the header of the PROXY protocol, version 1 or 2.",
+    ),
+    Key::new(
+        "tls",
+        Shape::Section(TLS),
+        "",
+        "TLS 1.2 and 1.3: wss:// and https://. The files are watched; a change holds for new connections.",
+    ),
+    Key::new(
         "cors",
         Shape::Section(CORS),
         "",
@@ -40,6 +64,35 @@ pub const LISTENER: &[Key] = &[
         Shape::Section(OVERRIDES),
         "",
         "What differs from [connections] for the connections of this listener. max-connections counts its own.",
+    ),
+];
+
+/// `tls`
+pub const TLS: &[Key] = &[
+    Key::new(
+        "certificate",
+        Shape::Path,
+        "",
+        "A PEM file: the certificate, then those between it and its root.",
+    ),
+    Key::new("key", Shape::Path, "", "A PEM file: the certificate's key."),
+    Key::new(
+        "client-ca",
+        Shape::Path,
+        "",
+        "A PEM file: who signs the certificates of clients. Such a client is who its certificate says: the common name, else the first alternative name.",
+    ),
+    Key::new(
+        "client-certificates",
+        Shape::Choice(&["optional", "required"]),
+        "\"optional\"",
+        "Whether a client must have one.",
+    ),
+    Key::new(
+        "client-roles",
+        Shape::Texts,
+        "[]",
+        "The roles of clients that have one.",
     ),
 ];
 

@@ -138,3 +138,21 @@ fn nothing_is_held_between_messages() {
     assert_eq!(out, [Message::Text("text".to_owned()), Message::Pong]);
     assert!(decoder.message.is_none() && decoder.control.capacity() == 0);
 }
+
+#[test]
+fn a_message_has_so_many_fragments_and_no_more() {
+    let most = MANY_FRAGMENTS + 70_000 / SMALL_FRAGMENT;
+    let mut bytes = masked(0x01, b"");
+    bytes.extend(masked(0x00, b"").repeat(most));
+    let (found, outcome) = read(&bytes, 4096);
+    assert_eq!((found.len(), outcome), (0, Ok(())));
+    bytes.extend(masked(0x00, b""));
+    let (_, outcome) = read(&bytes, 4096);
+    assert_eq!(outcome, Err(Violation::Fragments));
+    // In small pieces that say something, the largest message fits.
+    let mut bytes = masked(0x01, b"");
+    bytes.extend(masked(0x00, &[b'a'; SMALL_FRAGMENT]).repeat(70_000 / SMALL_FRAGMENT));
+    bytes.extend(masked(0x80, b""));
+    let (found, outcome) = read(&bytes, 4096);
+    assert_eq!((found.len(), outcome), (1, Ok(())));
+}

@@ -50,7 +50,7 @@ pub(super) async fn connect_heard_at(shards: &Shards, id: &str, millis: u64, ter
     let terms = LiveTerms::new(arc_swap::ArcSwap::from_pointee(terms));
     let registration = Registration {
         number: link.number(),
-        socket: Arc::new(server),
+        socket: Arc::new(server.into()),
         lane: Lane::NATIVE,
         client_id: id.into(),
         identity: None,
