@@ -19,6 +19,7 @@ mod plan;
 mod poll;
 mod publish;
 mod publisher;
+mod rates;
 mod relay;
 mod reload;
 mod report;
@@ -75,6 +76,8 @@ enum What {
     Reload,
     /// From the start of the process to the first event, with a cold and a warm plugin cache.
     Startup,
+    /// What a rate limit costs each time; needs no gateway.
+    Rates,
     /// The fan-out beside Node's `ws`, Bun and NATS too, as far as they can be had here; not part of `all`.
     Peers,
     /// The yardstick: a bare write() loop (started by `fanout`).
@@ -97,6 +100,7 @@ impl What {
             ("publish", publish::run),
             ("reload", reload::run),
             ("startup", startup::run),
+            ("rates", rates::run),
         ];
         match self {
             Self::All => ALL,
@@ -106,6 +110,7 @@ impl What {
             Self::Publish => &ALL[3..4],
             Self::Reload => &ALL[4..5],
             Self::Startup => &ALL[5..6],
+            Self::Rates => &ALL[6..7],
             Self::Peers => &[("peers", fanout::peers)],
             Self::ServeBaseline { .. } => &[],
         }

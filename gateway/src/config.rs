@@ -69,6 +69,8 @@ pub struct Admin {
     pub address: Option<SocketAddr>,
     /// Host names under which it may be asked, besides localhost and its own address.
     pub allowed_hosts: Vec<String>,
+    /// TLS. `None`: plain.
+    pub tls: Option<Tls>,
 }
 
 /// Where plugins and their state live.

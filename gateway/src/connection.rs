@@ -8,7 +8,7 @@ pub mod doorman;
 mod entrance;
 mod handshake;
 mod open;
-mod rate;
+pub mod rate;
 pub mod reader;
 mod registry;
 mod session;

@@ -100,7 +100,7 @@ impl Gateway {
     pub async fn start(config: Config, options: StartOptions) -> Result<Self, StartError> {
         let metrics = Metrics::install();
         let sockets = Sockets::bind(&config)?;
-        let admin = sockets.admin.as_ref().map(Bound::address);
+        let admin = sockets.admin.as_ref().map(|(bound, _)| bound.address());
 
         let shards = Shards::start(&config.connections);
         let bus = Bus::new(shards.clone());
@@ -144,7 +144,7 @@ impl Gateway {
         };
         let admin_listening = sockets
             .admin
-            .map(|bound| serve_admin(bound, &config, state));
+            .map(|(bound, settings)| serve_admin(bound, settings, &config, state));
         let (addresses, addresses_seen) = cell::channel(listeners.addresses());
         announce(&config, &listeners.addresses(), admin);
         let watch = options
@@ -214,7 +214,7 @@ impl Gateway {
 /// Every address, bound before anything runs.
 struct Sockets {
     clients: Vec<(Listener, Bound, Settings)>,
-    admin: Option<Bound>,
+    admin: Option<(Bound, Settings)>,
 }
 
 impl Sockets {
@@ -226,7 +226,10 @@ impl Sockets {
             clients.push((listener.clone(), bound, settings));
         }
         let admin = config.admin.address;
-        let admin = admin.map(|address| bind(address, || "admin.address".to_owned()));
+        let admin = admin.map(|address| {
+            let bound = bind(address, || "admin.address".to_owned())?;
+            Ok::<_, StartError>((bound, admin_settings(config)?))
+        });
         let admin = admin.transpose()?;
         Ok(Self { clients, admin })
     }
@@ -234,7 +237,7 @@ impl Sockets {
     fn addresses(&self) -> Vec<SocketAddr> {
         let clients = self.clients.iter().map(|(_, bound, _)| bound.address());
         clients
-            .chain(self.admin.as_ref().map(Bound::address))
+            .chain(self.admin.as_ref().map(|(bound, _)| bound.address()))
             .collect()
     }
 }
@@ -261,6 +264,18 @@ fn settings(
     })
 }
 
+fn admin_settings(config: &Config) -> Result<Settings, StartError> {
+    let secure = config.admin.tls.as_ref().map(Secure::new).transpose();
+    let secure = secure.map_err(|source| StartError::Tls {
+        key: "admin.tls".to_owned(),
+        source,
+    })?;
+    Ok(Settings {
+        tls: secure.map(Arc::new),
+        ..Settings::plain(&config.connections)
+    })
+}
+
 /// What an operator can do about an address that can't be listened on.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
@@ -275,10 +290,10 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-fn serve_admin(bound: Bound, config: &Config, state: State) -> Listening {
+fn serve_admin(bound: Bound, settings: Settings, config: &Config, state: State) -> Listening {
     let guard = Guard::new(bound.address(), config.admin.allowed_hosts.clone());
     let admin = Admin::new(state, guard);
-    bound.serve(Arc::new(admin), Settings::plain(&config.connections))
+    bound.serve(Arc::new(admin), settings)
 }
 
 fn spoken(dialects: &[DialectName]) -> String {
@@ -310,7 +325,12 @@ fn announce(config: &Config, addresses: &[SocketAddr], admin: Option<SocketAddr>
         tracing::warn!(%directory, "the plugins folder is not there: create it, or set plugins.directory");
     }
     if let Some(address) = admin {
-        let url = format!("http://{address}");
+        let scheme = if config.admin.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let url = format!("{scheme}://{address}");
         tracing::info!(%url, what = "health, metrics and the admin API, without authentication", "serving");
     }
     let plugins = &config.plugins.directory;

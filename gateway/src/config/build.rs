@@ -6,7 +6,7 @@ use super::section::{Report, Section};
 use super::tree::{Node, Place};
 use super::{
     Access, Admin, Auth, Config, Connections, Instance, Listener, Log, LogFormat, Plugins, Role,
-    Shutdown,
+    Shutdown, Tls,
 };
 use crate::event::InstanceName;
 use std::collections::BTreeMap;
@@ -65,6 +65,7 @@ fn admin(section: &Section<'_>) -> Admin {
     Admin {
         address: address.filter(|_| section.flag("enabled")),
         allowed_hosts: section.texts("allowed-hosts", host),
+        tls: Tls::read(section),
     }
 }
 

@@ -84,6 +84,11 @@ fn section(text: &mut String, path: &str, keys: &[Key]) {
         comment(text, "", key);
         let path = format!("{path}.{}", key.name);
         match key.shape {
+            // An empty one would mean that there is TLS, without a certificate.
+            Shape::Section(keys) if key.name == "tls" => {
+                let _ = writeln!(text, "# [{path}]");
+                pairs(text, "# ", keys);
+            }
             Shape::Section(keys) => section(text, &path, keys),
             Shape::Sections(keys) => {
                 let _ = writeln!(text, "# [[{path}]]");

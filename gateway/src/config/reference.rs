@@ -106,6 +106,13 @@ pub const ADMIN: &[Key] = &[
         "Host names under which it may be asked, besides localhost and its own address; others are refused, against DNS rebinding.",
     )
     .at_restart(),
+    Key::new(
+        "tls",
+        Shape::Section(listener::TLS),
+        "",
+        "TLS, as on a listener; the files are watched.",
+    )
+    .at_restart(),
 ];
 
 /// `[plugins]`

@@ -8,7 +8,7 @@ const PATIENCE: u32 = 10;
 
 /// A bucket of messages that fills up at a steady rate.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub struct Rate {
     tokens: f32,
     refused: u32,
     since: Instant,
@@ -16,7 +16,7 @@ pub(super) struct Rate {
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// It is handled.
     Pass,
     /// It is refused; the next one passes after that time.
@@ -27,7 +27,8 @@ pub(super) enum Verdict {
 
 impl Rate {
     /// A full bucket.
-    pub(super) fn new(per_second: u32) -> Self {
+    #[must_use]
+    pub fn new(per_second: u32) -> Self {
         Self {
             tokens: per_second as f32,
             refused: 0,
@@ -36,7 +37,7 @@ impl Rate {
     }
 
     /// Takes one message.
-    pub(super) fn take(&mut self, now: Instant, per_second: u32) -> Verdict {
+    pub fn take(&mut self, now: Instant, per_second: u32) -> Verdict {
         let rate = per_second.max(1) as f32;
         let filled = now.duration_since(self.since).as_secs_f32() * rate;
         self.since = now;
@@ -58,14 +59,14 @@ impl Rate {
 
 /// How many bytes a client may send: what is over is not refused, but waited for.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub struct Pace {
     /// What is left of the burst; below zero: what was read too early. `None`: nothing was read yet.
     bucket: Option<(f64, Instant)>,
 }
 
 impl Pace {
     /// Takes what was read. How long to wait before more is read; at 0 bytes per second there is no limit.
-    pub(super) fn take(&mut self, bytes: usize, now: Instant, per_second: u64) -> Option<Duration> {
+    pub fn take(&mut self, bytes: usize, now: Instant, per_second: u64) -> Option<Duration> {
         if per_second == 0 {
             return None;
         }

@@ -9,8 +9,8 @@ use crate::config::Limit;
 use crate::event::{Filter, InstanceName};
 use crate::plugins::DialectHandle;
 use crate::plugins::api::{Action, CallError, Client, DialectClient, ReplyError};
-use crate::protocol::frame;
 use crate::protocol::request::Policy;
+use crate::protocol::{CloseCode, frame};
 use crate::shard::{Closing, Link, LiveTerms, Status, Subscription};
 use crate::telemetry::limits;
 use serde_json::value::RawValue;
@@ -75,11 +75,21 @@ impl Plugin {
 
     /// The connection is open.
     pub async fn on_open(&mut self) -> Flow {
+        // Whoever was not greeted would wait for ever, and for what it never subscribed to: it is told to come back.
         let Some(dialect) = self.dialect() else {
-            return Flow::Continue;
+            return Flow::Close(Closing::by_server(CloseCode::TryLater, false));
         };
-        let actions = dialect.on_open(self.client.clone()).await;
-        self.act(actions).await
+        match dialect.on_open(self.client.clone()).await {
+            Ok(actions) => self.act(Ok(actions)).await,
+            Err(error) => {
+                self.failed(&error.to_string());
+                let code = match error {
+                    CallError::Failed { .. } => CloseCode::Internal,
+                    _ => CloseCode::TryLater,
+                };
+                Flow::Close(Closing::by_server(code, false))
+            }
+        }
     }
 
     /// Handles a text.

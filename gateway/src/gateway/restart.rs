@@ -19,6 +19,7 @@ macro_rules! fixed {
 const FIXED: &[Fixed] = fixed! {
     "admin.address" => admin.address,
     "admin.allowed-hosts" => admin.allowed_hosts,
+    "admin.tls" => admin.tls,
     "connections.shards" => connections.shards,
     "connections.shard-queue" => connections.shard_queue,
     "plugins.directory" => plugins.directory,

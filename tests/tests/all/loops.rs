@@ -124,7 +124,12 @@ async fn speaker(gateway: &Gateway) -> Client {
 #[tokio::test]
 async fn in_a_dialects_on_open() {
     cut_off("on-open", "on-open", async |gateway| {
-        drop(speaker(gateway).await)
+        let closed = speaker(gateway).await.closed().await;
+        assert_eq!(
+            closed.code,
+            Some(1013),
+            "who was not greeted is told to come back: {closed:?}"
+        );
     })
     .await;
 }
@@ -164,4 +169,12 @@ async fn in_a_dialects_heartbeat() {
         gateway.in_state("rogue", "waiting").await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_client_that_a_crash_kept_from_being_greeted_is_told_so() {
+    let gateway = with_guest("misbehave", "on-open", "trap", "").await;
+    gateway.in_state("rogue", "running").await;
+    let closed = speaker(&gateway).await.closed().await;
+    assert_eq!(closed.code, Some(1011), "{closed:?}");
 }

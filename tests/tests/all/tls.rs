@@ -292,3 +292,22 @@ async fn a_certificate_that_is_not_there_stops_the_start_and_changes_nothing_in_
             .is_ok()
     );
 }
+
+#[tokio::test]
+async fn the_admin_listener_can_speak_it_too() {
+    let authority = Authority::new();
+    let tls = "[admin.tls]\ncertificate = \"gate.pem\"\nkey = \"gate.key\"";
+    let gateway = start(&authority, "", "", tls).await;
+    let connector = authority.connector(&[&TLS13], None);
+    let stream = TcpStream::connect(gateway.admin_address())
+        .await
+        .expect("it listens");
+    let mut stream = connect(&connector, stream).await.expect("a handshake");
+    let request = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.expect("written");
+    let mut answer = String::new();
+    wait::soon("the answer", stream.read_to_string(&mut answer))
+        .await
+        .expect("with TLS's goodbye");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
