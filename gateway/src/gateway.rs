@@ -102,30 +102,12 @@ impl Gateway {
         let sockets = Sockets::bind(&config)?;
         let admin = sockets.admin.as_ref().map(|(bound, _)| bound.address());
 
-        let shards = Shards::start(&config.connections);
-        let bus = Bus::new(shards.clone());
-        let registry = Arc::new(Registry::new());
-        let (audit, records) = Audit::new();
-        let state = &config.plugins.state_directory;
-        let auth = Auth::start(&config.auth, &config.access, state, audit);
-        let auth = auth.map_err(StartError::Auth)?;
-        audit::publish(records, bus.clone());
-        let ports = Ports {
-            bus: bus.clone(),
-            view: registry.clone(),
-            accounts: Arc::new(auth.clone()),
-            own_addresses: sockets.addresses(),
-        };
-        let plugins =
-            PluginHost::start(config.plugins.clone(), config.instances.clone(), ports).await?;
-        let connections = Connections::new(
-            config.connections.clone(),
-            registry.clone(),
-            bus.clone(),
-            shards,
-            plugins.clone(),
-            auth,
-        );
+        let Parts {
+            bus,
+            registry,
+            plugins,
+            connections,
+        } = Parts::start(&config, sockets.addresses()).await?;
         let mut listeners = Listeners::new(connections.clone(), plugins.clone());
         listeners.open(sockets.clients);
 
@@ -208,6 +190,49 @@ impl Gateway {
             let _ = stopped.await;
         }
         let _ = self.task.await;
+    }
+}
+
+/// What events and messages go through, in the order in which it is started.
+struct Parts {
+    bus: Bus,
+    registry: Arc<Registry>,
+    plugins: PluginHost,
+    connections: Connections,
+}
+
+impl Parts {
+    async fn start(config: &Config, own_addresses: Vec<SocketAddr>) -> Result<Self, StartError> {
+        let shards = Shards::start(&config.connections);
+        let bus = Bus::new(shards.clone());
+        let registry = Arc::new(Registry::new());
+        let (audit, records) = Audit::new();
+        let state = &config.plugins.state_directory;
+        let auth = Auth::start(&config.auth, &config.access, state, audit);
+        let auth = auth.map_err(StartError::Auth)?;
+        audit::publish(records, bus.clone());
+        let ports = Ports {
+            bus: bus.clone(),
+            view: registry.clone(),
+            accounts: Arc::new(auth.clone()),
+            own_addresses,
+        };
+        let plugins =
+            PluginHost::start(config.plugins.clone(), config.instances.clone(), ports).await?;
+        let connections = Connections::new(
+            config.connections.clone(),
+            registry.clone(),
+            bus.clone(),
+            shards,
+            plugins.clone(),
+            auth,
+        );
+        Ok(Self {
+            bus,
+            registry,
+            plugins,
+            connections,
+        })
     }
 }
 
