@@ -1,10 +1,10 @@
 //! What a client's subscribing and unsubscribing does to its sets, and what it is told of it.
 
+use crate::frames;
 use crate::message::{BadField, Data, names, text_of, whole_number};
 use crate::names::{is_entity_id, is_event_type, is_name, without_prefix};
 use crate::session::{Filters, Session, Set};
 use crate::topics::Topic;
-use crate::frames;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -147,8 +147,18 @@ impl<'a> Change<'a> {
     /// The frames that tell the client: each refusal, then what took effect. Nothing took effect and something was
     /// refused: the refusals alone.
     pub fn frames(&self) -> Vec<String> {
-        let mut frames: Vec<String> = self.refused.iter().take(MAX_TOLD).map(|refused| self.refusal(refused)).collect();
-        if let Some(more) = self.refused.len().checked_sub(MAX_TOLD).filter(|more| *more > 0) {
+        let mut frames: Vec<String> = self
+            .refused
+            .iter()
+            .take(MAX_TOLD)
+            .map(|refused| self.refusal(refused))
+            .collect();
+        if let Some(more) = self
+            .refused
+            .len()
+            .checked_sub(MAX_TOLD)
+            .filter(|more| *more > 0)
+        {
             frames.push(self.refusal(&Refused {
                 error: format!("{more} more items were refused").into(),
                 field: "count",
@@ -195,7 +205,13 @@ impl<'a> Change<'a> {
         });
     }
 
-    fn refuse(&mut self, error: &'static str, field: &'static str, value: Cow<'a, str>, code: &'static str) {
+    fn refuse(
+        &mut self,
+        error: &'static str,
+        field: &'static str,
+        value: Cow<'a, str>,
+        code: &'static str,
+    ) {
         self.refused.push(Refused {
             error: error.into(),
             field,
@@ -205,7 +221,13 @@ impl<'a> Change<'a> {
     }
 
     /// Adds or takes out an item. Confirms it once, however often the message names it.
-    fn put(&mut self, set: &mut Set<'a>, name: Cow<'a, str>, max: usize, field: &'static str) -> bool {
+    fn put(
+        &mut self,
+        set: &mut Set<'a>,
+        name: Cow<'a, str>,
+        max: usize,
+        field: &'static str,
+    ) -> bool {
         match self.action {
             Action::Unsubscribe => drop(set.remove(&name)),
             Action::Subscribe if set.len() >= max && !set.contains(&name) => {
@@ -226,10 +248,20 @@ impl<'a> Change<'a> {
     }
 
     fn full(&mut self, field: &'static str, value: Cow<'a, str>) {
-        self.refuse("Too many subscriptions", field, value, "TOO_MANY_SUBSCRIPTIONS");
+        self.refuse(
+            "Too many subscriptions",
+            field,
+            value,
+            "TOO_MANY_SUBSCRIPTIONS",
+        );
     }
 
-    fn events(&mut self, session: &mut Session<'a>, data: &Data<'a>, rules: &Rules<'_>) -> Result<(), BadField> {
+    fn events(
+        &mut self,
+        session: &mut Session<'a>,
+        data: &Data<'a>,
+        rules: &Rules<'_>,
+    ) -> Result<(), BadField> {
         let types = names("event_types", data.event_types)?;
         let filters = filters_of(data)?;
         if types.is_none() && filters.is_empty() {
@@ -250,18 +282,31 @@ impl<'a> Change<'a> {
         }
         match (self.action, types) {
             (Action::Subscribe, Some(types)) => self.add_types(session, types, &filters, rules),
-            (Action::Subscribe, None) => add_bounded(&mut session.everywhere, &filters, rules.max_items)
-                .unwrap_or_else(|()| self.full("filters", "filters".into())),
+            (Action::Subscribe, None) => {
+                add_bounded(&mut session.everywhere, &filters, rules.max_items)
+                    .unwrap_or_else(|()| self.full("filters", "filters".into()))
+            }
             (Action::Unsubscribe, types) => self.remove_types(session, types, &filters),
         }
         Ok(())
     }
 
-    fn add_types(&mut self, session: &mut Session<'a>, types: Vec<Cow<'a, str>>, filters: &Filters<'a>, rules: &Rules<'_>) {
+    fn add_types(
+        &mut self,
+        session: &mut Session<'a>,
+        types: Vec<Cow<'a, str>>,
+        filters: &Filters<'a>,
+        rules: &Rules<'_>,
+    ) {
         for name in types {
             let name = unprefixed(name);
             if !is_event_type(&name) {
-                self.refuse("Invalid event type", "event_type", name, "INVALID_EVENT_TYPE");
+                self.refuse(
+                    "Invalid event type",
+                    "event_type",
+                    name,
+                    "INVALID_EVENT_TYPE",
+                );
                 continue;
             }
             let known = session.event_types.get_or_insert_default();
@@ -278,10 +323,18 @@ impl<'a> Change<'a> {
     }
 
     /// Named event types leave with their filters; filters without event types are taken out wherever they are.
-    fn remove_types(&mut self, session: &mut Session<'a>, types: Option<Vec<Cow<'a, str>>>, filters: &Filters<'a>) {
+    fn remove_types(
+        &mut self,
+        session: &mut Session<'a>,
+        types: Option<Vec<Cow<'a, str>>>,
+        filters: &Filters<'a>,
+    ) {
         session.everywhere.remove(filters);
         let Some(types) = types else {
-            let bound = session.event_types.iter_mut().flat_map(|types| types.values_mut());
+            let bound = session
+                .event_types
+                .iter_mut()
+                .flat_map(|types| types.values_mut());
             return bound.for_each(|bound| bound.remove(filters));
         };
         for name in types.into_iter().map(unprefixed) {
@@ -292,7 +345,12 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn entities(&mut self, session: &mut Session<'a>, data: &Data<'a>, rules: &Rules<'_>) -> Result<(), BadField> {
+    fn entities(
+        &mut self,
+        session: &mut Session<'a>,
+        data: &Data<'a>,
+        rules: &Rules<'_>,
+    ) -> Result<(), BadField> {
         for id in required("entity_ids", data.entity_ids)? {
             let bare = unprefixed(id.clone());
             match is_entity_id(&bare, rules.domains) {
@@ -304,10 +362,20 @@ impl<'a> Change<'a> {
     }
 
     fn bad_entity(&mut self, id: Cow<'a, str>) {
-        self.refuse("Invalid entity ID format", "entity_id", id, "INVALID_ENTITY_ID");
+        self.refuse(
+            "Invalid entity ID format",
+            "entity_id",
+            id,
+            "INVALID_ENTITY_ID",
+        );
     }
 
-    fn rooms(&mut self, session: &mut Session<'a>, data: &Data<'a>, rules: &Rules<'_>) -> Result<(), BadField> {
+    fn rooms(
+        &mut self,
+        session: &mut Session<'a>,
+        data: &Data<'a>,
+        rules: &Rules<'_>,
+    ) -> Result<(), BadField> {
         for id in required("room_ids", data.room_ids)? {
             let id = unprefixed(id);
             match is_name(&id) {
@@ -318,7 +386,12 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    fn numbered(&mut self, session: &mut Session<'a>, data: &Data<'a>, rules: &Rules<'_>) -> Result<(), BadField> {
+    fn numbered(
+        &mut self,
+        session: &mut Session<'a>,
+        data: &Data<'a>,
+        rules: &Rules<'_>,
+    ) -> Result<(), BadField> {
         let missing = BadField {
             field: "room_id",
             expected: "an integer",
@@ -326,12 +399,20 @@ impl<'a> Change<'a> {
         let raw = data.room_id.ok_or(missing)?;
         let Some(number) = whole_number(raw.get()) else {
             let shown = text_of(raw).unwrap_or(Cow::Borrowed(raw.get()));
-            self.refuse("Invalid room ID format", "room_id", shown, "INVALID_ROOM_ID");
+            self.refuse(
+                "Invalid room ID format",
+                "room_id",
+                shown,
+                "INVALID_ROOM_ID",
+            );
             return Ok(());
         };
         match self.action {
             Action::Unsubscribe => drop(session.numbered.remove(&number)),
-            Action::Subscribe if session.numbered.len() >= rules.max_items && !session.numbered.contains_key(&number) => {
+            Action::Subscribe
+                if session.numbered.len() >= rules.max_items
+                    && !session.numbered.contains_key(&number) =>
+            {
                 self.full("room_id", number.to_string().into());
                 return Ok(());
             }
@@ -344,7 +425,12 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    fn topics(&mut self, session: &mut Session<'a>, data: &Data<'a>, rules: &Rules<'_>) -> Result<(), BadField> {
+    fn topics(
+        &mut self,
+        session: &mut Session<'a>,
+        data: &Data<'a>,
+        rules: &Rules<'_>,
+    ) -> Result<(), BadField> {
         let (topics, topic) = (names("topics", data.topics)?, names("topic", data.topic)?);
         if topics.is_none() && topic.is_none() {
             return required("topics", None).map(drop);
@@ -373,7 +459,10 @@ impl<'a> Change<'a> {
     }
 }
 
-fn required<'a>(field: &'static str, raw: Option<&'a RawValue>) -> Result<Vec<Cow<'a, str>>, BadField> {
+fn required<'a>(
+    field: &'static str,
+    raw: Option<&'a RawValue>,
+) -> Result<Vec<Cow<'a, str>>, BadField> {
     names(field, raw)?.ok_or(BadField {
         field,
         expected: "a list of texts",
@@ -411,12 +500,19 @@ fn filters_of<'a>(data: &Data<'a>) -> Result<Filters<'a>, BadField> {
     };
     let mut filters = Filters::default();
     for (domains, rooms, types, sources) in [
-        (nested.domains, nested.rooms, nested.entity_types, nested.sources),
+        (
+            nested.domains,
+            nested.rooms,
+            nested.entity_types,
+            nested.sources,
+        ),
         (data.domains, data.rooms, data.entity_types, data.sources),
     ] {
         let set = |field, raw| names(field, raw).map(Option::unwrap_or_default);
         filters.domains.extend(set("domains", domains)?);
-        filters.rooms.extend(set("rooms", rooms)?.into_iter().map(unprefixed));
+        filters
+            .rooms
+            .extend(set("rooms", rooms)?.into_iter().map(unprefixed));
         filters.entity_types.extend(set("entity_types", types)?);
         filters.sources.extend(set("sources", sources)?);
     }

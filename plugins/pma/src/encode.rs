@@ -18,7 +18,11 @@ const MIRRORS: &str = "mirrors";
 ///
 /// # Errors
 /// Its data is not what its kind promises.
-pub fn event(published: &Published, form: Form, names: &SourceNames) -> serde_json::Result<Vec<String>> {
+pub fn event(
+    published: &Published,
+    form: Form,
+    names: &SourceNames,
+) -> serde_json::Result<Vec<String>> {
     let event = &published.event;
     if published.label(RESTORED).is_some() {
         return Ok(Vec::new());
@@ -84,7 +88,13 @@ impl Encoder<'_> {
 
     fn with_source(&self, kind: &str) -> Texts {
         let data: serde_json::Map<String, serde_json::Value> = serde_json::from_str(self.data)?;
-        self.one(kind, &WithSource { source: self.source, data })
+        self.one(
+            kind,
+            &WithSource {
+                source: self.source,
+                data,
+            },
+        )
     }
 
     fn state_changed(&self) -> Texts {

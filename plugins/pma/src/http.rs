@@ -31,7 +31,8 @@ type Answer = Result<Value, Refusal>;
 pub fn serve(service: &Service, call: &HttpCall) -> HttpReply {
     let path = call.path.trim_end_matches('/');
     if path == "/health" && call.method == "GET" {
-        let health = json!({"status": "healthy", "service": service.name, "version": service.version});
+        let health =
+            json!({"status": "healthy", "service": service.name, "version": service.version});
         return HttpReply::json(200, &health);
     }
     let (method, answer): (&str, fn(&HttpCall) -> Answer) = match path {
@@ -49,7 +50,9 @@ pub fn serve(service: &Service, call: &HttpCall) -> HttpReply {
     }
     if call.method != method {
         let mut refused = reply(Err(Refusal(405, "Method not allowed".to_owned())));
-        refused.headers.push(("allow".to_owned(), method.to_owned()));
+        refused
+            .headers
+            .push(("allow".to_owned(), method.to_owned()));
         return refused;
     }
     reply(answer(call))
@@ -58,7 +61,10 @@ pub fn serve(service: &Service, call: &HttpCall) -> HttpReply {
 fn reply(answer: Answer) -> HttpReply {
     let timestamp = timestamp();
     match answer {
-        Ok(data) => HttpReply::json(200, &json!({"success": true, "data": data, "timestamp": timestamp})),
+        Ok(data) => HttpReply::json(
+            200,
+            &json!({"success": true, "data": data, "timestamp": timestamp}),
+        ),
         Err(Refusal(status, error)) => {
             let body = json!({"success": false, "error": error, "timestamp": timestamp});
             let mut reply = HttpReply::json(status, &body);
@@ -89,7 +95,10 @@ fn figures() -> Result<Value, Refusal> {
 fn told(json: &str) -> Result<Value, Refusal> {
     let told: Value = serde_json::from_str(json).unwrap_or_default();
     match told.is_null() {
-        true => Err(Refusal(503, "The gateway does not tell: grants.gateway is missing".to_owned())),
+        true => Err(Refusal(
+            503,
+            "The gateway does not tell: grants.gateway is missing".to_owned(),
+        )),
         false => Ok(told),
     }
 }
@@ -109,7 +118,8 @@ fn broadcast(call: &HttpCall) -> Answer {
         return Err(Refusal(400, "Invalid request body".to_owned()));
     };
     let sent = BroadcastSent::new(body.kind.clone(), body.data);
-    let count = gateway::send(&[], Event::of(&sent)).map_err(|error| Refusal(503, error.to_string()))?;
+    let count =
+        gateway::send(&[], Event::of(&sent)).map_err(|error| Refusal(503, error.to_string()))?;
     Ok(json!({
         "message": "Message broadcasted successfully",
         "clients_count": count,

@@ -15,7 +15,7 @@ use change::{Action as Change, Rules, Target};
 use hearthgate_plugin::events::Room;
 use hearthgate_plugin::{
     Action, CallError, DialectClient, Failure, GatewayStats, HttpAnswer, HttpCall, Identity,
-    Plugin, Published, Rejection, Start, log, retained,
+    Plugin, Published, Rejection, Start, log, metrics, retained,
 };
 use message::{Message, text_of};
 use selection::SourceNames;
@@ -90,10 +90,16 @@ impl Plugin for Pma {
     fn on_text(&mut self, client: DialectClient, text: String) -> Vec<Action> {
         let message = match Message::parse(&text) {
             Ok(message) => message,
-            Err(place) => return self.error("INVALID_MESSAGE_FORMAT", "Invalid JSON format", &place),
+            Err(place) => {
+                return self.error("INVALID_MESSAGE_FORMAT", "Invalid JSON format", &place);
+            }
         };
         let Some(kind) = message.kind.as_deref() else {
-            return self.error("UNKNOWN_MESSAGE_TYPE", "Missing message type", "The field type must be a text");
+            return self.error(
+                "UNKNOWN_MESSAGE_TYPE",
+                "Missing message type",
+                "The field type must be a text",
+            );
         };
         match kind {
             "ping" => vec![Action::Send(frames::pong())],
@@ -141,6 +147,7 @@ impl Plugin for Pma {
     fn encode(&mut self, events: Vec<Published>) -> Vec<Vec<String>> {
         let encode = |published: &Published| {
             encode::event(published, self.form, &self.names).unwrap_or_else(|error| {
+                metrics::add("events_skipped_total", 1, &[]);
                 let (kind, topic) = (&published.event.kind, &published.event.topic);
                 log::warn!("an event can't be told to clients: {kind} on {topic}: {error}");
                 Vec::new()
@@ -184,7 +191,8 @@ impl Pma {
         let timestamp = frames::timestamp();
         match self.form {
             Form::Legacy => {
-                let data = json!({"status": "connected", "client_id": client_id, "timestamp": timestamp});
+                let data =
+                    json!({"status": "connected", "client_id": client_id, "timestamp": timestamp});
                 frames::at("connection", &data, &timestamp)
             }
             Form::Guide => {
@@ -299,7 +307,10 @@ fn authentication_failure(reason: &str) -> String {
 fn reply(kind: &str, data: &str) -> Vec<Action> {
     let data: Result<&serde_json::value::RawValue, _> = serde_json::from_str(data);
     let data = data.expect("the host hands replies over only if they are JSON");
-    vec![Action::Send(frames::now(&format!("{kind}_response"), &data))]
+    vec![Action::Send(frames::now(
+        &format!("{kind}_response"),
+        &data,
+    ))]
 }
 
 fn rejected(rejection: Rejection) -> (&'static str, String) {
@@ -315,7 +326,9 @@ fn rejected(rejection: Rejection) -> (&'static str, String) {
 fn client_id(query: &[(String, String)]) -> String {
     let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
     let given = query.iter().find(|(key, _)| key == "client_id");
-    let given = given.map(|(_, value)| value).filter(|id| (1..=64).contains(&id.len()));
+    let given = given
+        .map(|(_, value)| value)
+        .filter(|id| (1..=64).contains(&id.len()));
     if let Some(id) = given.filter(|id| id.bytes().all(ok)) {
         return id.clone();
     }

@@ -213,7 +213,10 @@ mod tests {
             assert_eq!(token.as_deref(), expected, "{text}");
         };
         check(r#"{"type":"auth","token":"t"}"#, Some("t"));
-        check(r#"{"type":"auth","data":{"token":"t"},"token":"u"}"#, Some("t"));
+        check(
+            r#"{"type":"auth","data":{"token":"t"},"token":"u"}"#,
+            Some("t"),
+        );
         check(r#"{"type":"auth","data":null}"#, None);
         for bad in [r#"{"type":"x","data":[1]}"#, r#"{"type":"x","data":"y"}"#] {
             let refused = Message::parse(bad).expect(bad).fields();

@@ -38,7 +38,11 @@ struct Overall<'s, 'a> {
 
 /// The filters that let pass what a client's sets ask for.
 pub fn filters(session: &Session<'_>, names: &SourceNames) -> Vec<Filter> {
-    let topics: Vec<Topic<'_>> = session.topics.iter().filter_map(|t| Topic::parse(t)).collect();
+    let topics: Vec<Topic<'_>> = session
+        .topics
+        .iter()
+        .filter_map(|t| Topic::parse(t))
+        .collect();
     let overall = Overall::of(session, &topics, names);
     let groups = groups(session, &topics);
     if overall.is_empty() && groups.len() == 1 && groups[0].1.len() == KINDS.len() {
@@ -182,7 +186,10 @@ fn by_type(lists: &[Vec<Condition>], types: &[String]) -> Vec<Vec<Condition>> {
 fn merge(filters: &mut Vec<Filter>) {
     let mut merged: Vec<Filter> = Vec::new();
     for filter in filters.drain(..) {
-        match merged.iter_mut().find(|other| other.conditions == filter.conditions) {
+        match merged
+            .iter_mut()
+            .find(|other| other.conditions == filter.conditions)
+        {
             Some(other) => {
                 other.kinds.extend(filter.kinds);
                 other.kinds.sort_unstable();

@@ -149,7 +149,9 @@ impl<'a> Session<'a> {
         types.for_each(|name| add("ha_events", name));
         self.entities.iter().for_each(|id| add("ha_entities", id));
         self.rooms.iter().for_each(|id| add("ha_rooms", id));
-        self.numbered.keys().for_each(|number| add("room", &number.to_string()));
+        self.numbered
+            .keys()
+            .for_each(|number| add("room", &number.to_string()));
         self.topics.iter().for_each(|topic| add("topics", topic));
         items
     }

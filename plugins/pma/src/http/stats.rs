@@ -48,7 +48,9 @@ fn number(figures: &Value, name: &str) -> u64 {
 }
 
 fn last_activity(figures: &Value) -> Option<String> {
-    let millis = figures["last_activity_ms"].as_u64().filter(|millis| *millis > 0)?;
+    let millis = figures["last_activity_ms"]
+        .as_u64()
+        .filter(|millis| *millis > 0)?;
     Some(rfc3339(UNIX_EPOCH + Duration::from_millis(millis)))
 }
 

@@ -90,10 +90,13 @@ impl Client {
         self.subscriptions.values().any(|filter| {
             let kinds = filter.kinds.is_empty() || filter.kinds.iter().any(|k| k == kind);
             kinds
-                && filter.conditions.iter().all(|c| match labels.get(&c.label) {
-                    Some(value) => c.any_of.contains(value),
-                    None => c.matches_when_absent,
-                })
+                && filter
+                    .conditions
+                    .iter()
+                    .all(|c| match labels.get(&c.label) {
+                        Some(value) => c.any_of.contains(value),
+                        None => c.matches_when_absent,
+                    })
         })
     }
 }

@@ -25,7 +25,12 @@ fn check(name: &str) {
     }
     let gets = |event: &&table::Event| {
         let mut labels: BTreeMap<String, String> = serde_json::from_str(event.labels).unwrap();
-        let shown = client.pma.names.0.iter().find(|(_, shown)| *shown == table::SOURCE);
+        let shown = client
+            .pma
+            .names
+            .0
+            .iter()
+            .find(|(_, shown)| *shown == table::SOURCE);
         labels.insert("source".to_owned(), shown.unwrap().0.clone());
         client.gets(event.kind, &labels)
     };
@@ -36,7 +41,11 @@ fn check(name: &str) {
 #[test]
 fn the_tables_events_can_be_told() {
     for event in table::EVENTS {
-        assert!(row_events().contains(&event.name), "no row lets {} pass", event.name);
+        assert!(
+            row_events().contains(&event.name),
+            "no row lets {} pass",
+            event.name
+        );
         serde_json::from_str::<serde_json::Value>(event.data).unwrap();
         assert!(event.topic.split('/').count() > 1);
     }
