@@ -1,18 +1,16 @@
 //! What a client's subscribing and unsubscribing does to its sets, and what it is told of it.
 
-use crate::frames;
-use crate::message::{BadField, Data, names, text_of, whole_number};
-use crate::names::{is_entity_id, is_event_type, is_name, without_prefix};
-use crate::session::{Filters, Session, Set};
-use crate::topics::Topic;
+mod events;
+mod items;
+mod telling;
+
+use crate::message::{BadField, Data, names};
+use crate::names::without_prefix;
+use crate::session::{Session, Set};
 use serde::Serialize;
-use serde_json::json;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-
-/// Most refusals that are told one by one; the rest is told in one.
-const MAX_TOLD: usize = 100;
 
 /// What the rules of a change need to know.
 pub struct Rules<'r> {
@@ -144,58 +142,6 @@ impl<'a> Change<'a> {
         Self::refused((action, target), &bad)
     }
 
-    /// The frames that tell the client: each refusal, then what took effect. Nothing took effect and something was
-    /// refused: the refusals alone.
-    pub fn frames(&self) -> Vec<String> {
-        let mut frames: Vec<String> = self
-            .refused
-            .iter()
-            .take(MAX_TOLD)
-            .map(|refused| self.refusal(refused))
-            .collect();
-        if let Some(more) = self
-            .refused
-            .len()
-            .checked_sub(MAX_TOLD)
-            .filter(|more| *more > 0)
-        {
-            frames.push(self.refusal(&Refused {
-                error: format!("{more} more items were refused").into(),
-                field: "count",
-                value: more.to_string().into(),
-                code: self.refused[MAX_TOLD].code,
-            }));
-        }
-        if !self.accepted.is_empty() || self.refused.is_empty() {
-            let action = match self.action {
-                Action::Subscribe => "subscribed",
-                Action::Unsubscribe => "unsubscribed",
-            };
-            let data = json!({
-                "action": action,
-                "type": self.target.as_str(),
-                "items": self.accepted,
-                "total_subscriptions": self.total,
-            });
-            frames.push(frames::now("subscription_update", &data));
-        }
-        frames
-    }
-
-    fn refusal(&self, refused: &Refused<'_>) -> String {
-        let action = match self.action {
-            Action::Subscribe => "subscribe",
-            Action::Unsubscribe => "unsubscribe",
-        };
-        let data = json!({
-            "action": action,
-            "error": refused.error,
-            refused.field: refused.value,
-            "code": refused.code,
-        });
-        frames::now("subscription_error", &data)
-    }
-
     fn bad_field(&mut self, bad: &BadField) {
         self.refused.push(Refused {
             error: format!("{} must be {}", bad.field, bad.expected).into(),
@@ -255,208 +201,6 @@ impl<'a> Change<'a> {
             "TOO_MANY_SUBSCRIPTIONS",
         );
     }
-
-    fn events(
-        &mut self,
-        session: &mut Session<'a>,
-        data: &Data<'a>,
-        rules: &Rules<'_>,
-    ) -> Result<(), BadField> {
-        let types = names("event_types", data.event_types)?;
-        let filters = filters_of(data)?;
-        if types.is_none() && filters.is_empty() {
-            return Err(BadField {
-                field: "event_types",
-                expected: "a list of texts",
-            });
-        }
-        for (_, set) in filters.each() {
-            if let Some(bad) = set.iter().find(|name| !is_name(name)) {
-                self.refuse("Invalid filter", "filter", bad.clone(), "INVALID_FILTER");
-                return Ok(());
-            }
-            if set.len() > rules.max_items {
-                self.full("filters", "filters".into());
-                return Ok(());
-            }
-        }
-        match (self.action, types) {
-            (Action::Subscribe, Some(types)) => self.add_types(session, types, &filters, rules),
-            (Action::Subscribe, None) => {
-                add_bounded(&mut session.everywhere, &filters, rules.max_items)
-                    .unwrap_or_else(|()| self.full("filters", "filters".into()))
-            }
-            (Action::Unsubscribe, types) => self.remove_types(session, types, &filters),
-        }
-        Ok(())
-    }
-
-    fn add_types(
-        &mut self,
-        session: &mut Session<'a>,
-        types: Vec<Cow<'a, str>>,
-        filters: &Filters<'a>,
-        rules: &Rules<'_>,
-    ) {
-        for name in types {
-            let name = unprefixed(name);
-            if !is_event_type(&name) {
-                self.refuse(
-                    "Invalid event type",
-                    "event_type",
-                    name,
-                    "INVALID_EVENT_TYPE",
-                );
-                continue;
-            }
-            let known = session.event_types.get_or_insert_default();
-            if known.len() >= rules.max_items && !known.contains_key(&name) {
-                self.full("event_type", name);
-                continue;
-            }
-            let bound = known.entry(name.clone()).or_default();
-            match add_bounded(bound, filters, rules.max_items) {
-                Ok(()) => self.confirm(Item::Text(name)),
-                Err(()) => self.full("event_type", name),
-            }
-        }
-    }
-
-    /// Named event types leave with their filters; filters without event types are taken out wherever they are.
-    fn remove_types(
-        &mut self,
-        session: &mut Session<'a>,
-        types: Option<Vec<Cow<'a, str>>>,
-        filters: &Filters<'a>,
-    ) {
-        session.everywhere.remove(filters);
-        let Some(types) = types else {
-            let bound = session
-                .event_types
-                .iter_mut()
-                .flat_map(|types| types.values_mut());
-            return bound.for_each(|bound| bound.remove(filters));
-        };
-        for name in types.into_iter().map(unprefixed) {
-            if let Some(known) = &mut session.event_types {
-                known.remove(&name);
-            }
-            self.confirm(Item::Text(name));
-        }
-    }
-
-    fn entities(
-        &mut self,
-        session: &mut Session<'a>,
-        data: &Data<'a>,
-        rules: &Rules<'_>,
-    ) -> Result<(), BadField> {
-        for id in required("entity_ids", data.entity_ids)? {
-            let bare = unprefixed(id.clone());
-            match is_entity_id(&bare, rules.domains) {
-                true => drop(self.put(&mut session.entities, bare, rules.max_items, "entity_id")),
-                false => self.bad_entity(id),
-            }
-        }
-        Ok(())
-    }
-
-    fn bad_entity(&mut self, id: Cow<'a, str>) {
-        self.refuse(
-            "Invalid entity ID format",
-            "entity_id",
-            id,
-            "INVALID_ENTITY_ID",
-        );
-    }
-
-    fn rooms(
-        &mut self,
-        session: &mut Session<'a>,
-        data: &Data<'a>,
-        rules: &Rules<'_>,
-    ) -> Result<(), BadField> {
-        for id in required("room_ids", data.room_ids)? {
-            let id = unprefixed(id);
-            match is_name(&id) {
-                true => drop(self.put(&mut session.rooms, id, rules.max_items, "room_id")),
-                false => self.refuse("Invalid room ID format", "room_id", id, "INVALID_ROOM_ID"),
-            }
-        }
-        Ok(())
-    }
-
-    fn numbered(
-        &mut self,
-        session: &mut Session<'a>,
-        data: &Data<'a>,
-        rules: &Rules<'_>,
-    ) -> Result<(), BadField> {
-        let missing = BadField {
-            field: "room_id",
-            expected: "an integer",
-        };
-        let raw = data.room_id.ok_or(missing)?;
-        let Some(number) = whole_number(raw.get()) else {
-            let shown = text_of(raw).unwrap_or(Cow::Borrowed(raw.get()));
-            self.refuse(
-                "Invalid room ID format",
-                "room_id",
-                shown,
-                "INVALID_ROOM_ID",
-            );
-            return Ok(());
-        };
-        match self.action {
-            Action::Unsubscribe => drop(session.numbered.remove(&number)),
-            Action::Subscribe
-                if session.numbered.len() >= rules.max_items
-                    && !session.numbered.contains_key(&number) =>
-            {
-                self.full("room_id", number.to_string().into());
-                return Ok(());
-            }
-            Action::Subscribe => {
-                let area = (rules.area_of)(number).filter(|area| is_name(area));
-                session.numbered.insert(number, area.map(Cow::Owned));
-            }
-        }
-        self.confirm(Item::Number(number));
-        Ok(())
-    }
-
-    fn topics(
-        &mut self,
-        session: &mut Session<'a>,
-        data: &Data<'a>,
-        rules: &Rules<'_>,
-    ) -> Result<(), BadField> {
-        let (topics, topic) = (names("topics", data.topics)?, names("topic", data.topic)?);
-        if topics.is_none() && topic.is_none() {
-            return required("topics", None).map(drop);
-        }
-        for text in topics.into_iter().chain(topic).flatten() {
-            let names_types = match Topic::parse(&text) {
-                Some(Topic::Entity(id)) if !is_entity_id(id, rules.domains) => {
-                    self.bad_entity(id.to_owned().into());
-                    continue;
-                }
-                Some(Topic::EventType(name)) if !is_event_type(name) => None,
-                Some(Topic::Source(name)) if !is_name(name) => None,
-                Some(topic) => Some(topic.names_event_types()),
-                None => None,
-            };
-            let Some(names_types) = names_types else {
-                self.refuse("Unknown topic", "topic", text, "INVALID_TOPIC");
-                continue;
-            };
-            let taken = self.put(&mut session.topics, text, rules.max_items, "topic");
-            if taken && names_types && self.action == Action::Subscribe {
-                session.event_types.get_or_insert_default();
-            }
-        }
-        Ok(())
-    }
 }
 
 fn required<'a>(
@@ -474,58 +218,4 @@ fn unprefixed(name: Cow<'_, str>) -> Cow<'_, str> {
         Cow::Borrowed(name) => Cow::Borrowed(without_prefix(name)),
         Cow::Owned(name) => Cow::Owned(without_prefix(&name).to_owned()),
     }
-}
-
-/// The filters under `filters` and those beside the event types.
-fn filters_of<'a>(data: &Data<'a>) -> Result<Filters<'a>, BadField> {
-    #[derive(Default, serde::Deserialize)]
-    struct Nested<'a> {
-        #[serde(borrow)]
-        domains: Option<&'a RawValue>,
-        #[serde(borrow)]
-        rooms: Option<&'a RawValue>,
-        #[serde(borrow)]
-        entity_types: Option<&'a RawValue>,
-        #[serde(borrow)]
-        sources: Option<&'a RawValue>,
-    }
-    let bad = BadField {
-        field: "filters",
-        expected: "an object",
-    };
-    let nested: Nested<'a> = match data.filters.map(RawValue::get) {
-        None | Some("null") => Nested::default(),
-        Some(object) if object.starts_with('{') => serde_json::from_str(object).map_err(|_| bad)?,
-        Some(_) => return Err(bad),
-    };
-    let mut filters = Filters::default();
-    for (domains, rooms, types, sources) in [
-        (
-            nested.domains,
-            nested.rooms,
-            nested.entity_types,
-            nested.sources,
-        ),
-        (data.domains, data.rooms, data.entity_types, data.sources),
-    ] {
-        let set = |field, raw| names(field, raw).map(Option::unwrap_or_default);
-        filters.domains.extend(set("domains", domains)?);
-        filters
-            .rooms
-            .extend(set("rooms", rooms)?.into_iter().map(unprefixed));
-        filters.entity_types.extend(set("entity_types", types)?);
-        filters.sources.extend(set("sources", sources)?);
-    }
-    Ok(filters)
-}
-
-/// Adds filters unless a set would have more than `max` items; then nothing is added.
-fn add_bounded<'a>(filters: &mut Filters<'a>, more: &Filters<'a>, max: usize) -> Result<(), ()> {
-    let mut grown = filters.clone();
-    grown.add(more);
-    if grown.each().iter().any(|(_, set)| set.len() > max) {
-        return Err(());
-    }
-    *filters = grown;
-    Ok(())
 }

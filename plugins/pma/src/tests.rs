@@ -6,3 +6,4 @@ mod events;
 mod messages;
 mod passes;
 mod routes;
+mod sets;

@@ -95,9 +95,7 @@ pub fn event(entry: &Entry, cause: &Cause) -> Event {
         Done::Updated => Event::of(&RoomUpdated(change)),
         Done::Deleted | Done::Hidden => Event::of(&RoomDeleted(change)),
     };
-    let event = event
-        .label("room", entry.room.label())
-        .label_if("area", entry.room.home_assistant_area_id.as_deref());
+    let event = event.label("room", entry.room.label());
     match cause {
         Cause::People => event,
         Cause::Source(source) => event.label("mirrors", source),

@@ -54,6 +54,8 @@ pub struct Area {
     pub source: String,
     /// The area's id there.
     pub id: String,
+    /// Its icon there.
+    pub icon: Option<String>,
     /// What it is called; `None`: it is gone.
     pub name: Option<String>,
 }
@@ -154,6 +156,7 @@ impl Book {
         if before.keeper != Keeper::People || done == Done::Created {
             room.keeper = Keeper::Source(area.source.clone());
             room.name = self.unique(name, &area.id, room.id);
+            room.icon.clone_from(&area.icon);
         }
         if room == before {
             return Ok(None);

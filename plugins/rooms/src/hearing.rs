@@ -1,4 +1,5 @@
-//! What other sources tell of their areas and rooms.
+//! What other sources tell of their rooms. What Home Assistant calls an area is a room there; its floors, which
+//! `area.updated` tells of, are not.
 
 use crate::book::Area;
 use hearthgate_plugin::{Published, metrics};
@@ -22,26 +23,23 @@ pub struct Hearing {
 
 #[derive(Deserialize)]
 struct Data {
-    area: Option<Named>,
-    room: Option<Named>,
-    action: Option<String>,
+    room: Named,
 }
 
 #[derive(Deserialize)]
 struct Named {
     id: String,
     name: String,
+    icon: Option<String>,
     entity_count: Option<u32>,
 }
 
 impl Hearing {
-    /// Listens to an event. `area.updated` and `room.*` of one id are the same area.
+    /// Listens to an event of a room.
     pub fn hear(&mut self, published: &Published) {
         let event = &published.event;
-        let Ok(data) = serde_json::from_str::<Data>(&event.data) else {
-            return;
-        };
-        let Some(named) = data.room.or(data.area) else {
+        let Ok(Data { room: named }) = serde_json::from_str(&event.data) else {
+            metrics::add("areas_skipped_total", 1, &[]);
             return;
         };
         let full = self.areas.len() >= MAX_WAITING && !self.areas.contains_key(&named.id);
@@ -49,7 +47,7 @@ impl Hearing {
             metrics::add("areas_skipped_total", 1, &[]);
             return;
         }
-        let gone = event.kind == "room.deleted" || data.action.as_deref() == Some("deleted");
+        let gone = event.kind == "room.deleted";
         if let Some(count) = named
             .entity_count
             .filter(|_| self.counts.len() < MAX_WAITING)
@@ -63,6 +61,7 @@ impl Hearing {
         let area = Area {
             source: published.source.clone(),
             id: named.id.clone(),
+            icon: named.icon.filter(|icon| icon.len() <= MAX_ID),
             name: (!gone && !name.is_empty()).then_some(name),
         };
         self.areas.insert(named.id, area);

@@ -172,7 +172,7 @@ impl Rooms {
     /// before this instance ran.
     fn begin(&mut self) -> Result<(), HostError> {
         let mut told: BTreeMap<i64, RoomChange> = BTreeMap::new();
-        match retained::all(&["room/#", "area/#"]) {
+        match retained::all(&["room/#"]) {
             Ok(events) => {
                 for published in &events {
                     match published.source == self.own {
@@ -181,7 +181,7 @@ impl Rooms {
                     }
                 }
             }
-            Err(error) => log::info!("areas of other sources are not heard: {error}"),
+            Err(error) => log::info!("rooms of other sources are not heard: {error}"),
         }
         let mut missing = Vec::new();
         for room in self.book.listed() {

@@ -2,7 +2,7 @@
 
 use crate::{Config, Form, Pma};
 use hearthgate_plugin::{Action, Caller, DialectClient, Filter, Plugin, testing};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A plugin, and one client of it.
@@ -99,4 +99,30 @@ impl Client {
                     })
         })
     }
+}
+
+/// An answer without its times.
+pub fn timeless(mut frame: Value) -> Value {
+    frame
+        .as_object_mut()
+        .unwrap()
+        .remove("timestamp")
+        .expect("every frame has a time");
+    if let Some(data) = frame["data"].as_object_mut() {
+        for key in ["timestamp", "server_time"] {
+            if data.contains_key(key) {
+                data.insert(key.to_owned(), json!("NOW"));
+            }
+        }
+    }
+    frame
+}
+
+pub fn answers(client: &mut Client, text: &str) -> Vec<Value> {
+    client.say(text).into_iter().map(timeless).collect()
+}
+
+pub fn check(form: Form, text: &str, expected: &[Value]) {
+    let (mut client, _) = Client::new(form);
+    assert_eq!(answers(&mut client, text), expected, "{text}");
 }

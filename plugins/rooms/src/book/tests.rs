@@ -13,6 +13,7 @@ fn area(id: &str, name: Option<&str>) -> Area {
     Area {
         source: "home".to_owned(),
         id: id.to_owned(),
+        icon: None,
         name: name.map(str::to_owned),
     }
 }

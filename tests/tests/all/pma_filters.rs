@@ -1,0 +1,64 @@
+//! PMA's truth table of filters, end to end: each row is a client, and all of them are told of the same events.
+
+use crate::pma_setup::{answers, guide, setup, until_fence};
+use hearthgate_tests::{Client, Gateway};
+use serde_json::{Value, json};
+
+/// Rows are tried one by one beside the plugin; here, all at once.
+macro_rules! each {
+    ($name:ident) => {};
+}
+
+#[path = "../../../plugins/pma/src/tests/table.rs"]
+mod table;
+
+/// The time of an event, which its messages carry and which tells it from the others.
+fn moment(nth: usize) -> String {
+    format!("2026-01-01T00:00:{nth:02}.000Z")
+}
+
+async fn publish(gateway: &Gateway) {
+    for (nth, event) in table::EVENTS.iter().enumerate() {
+        let json = |text: &str| serde_json::from_str::<Value>(text).expect("the table holds JSON");
+        let (labels, data) = (json(event.labels), json(event.data));
+        let event = json!({"kind": event.kind, "topic": event.topic, "labels": labels, "data": data, "occurred_at": moment(nth)});
+        gateway.admin().publish(event).await;
+    }
+}
+
+fn named(frame: &Value) -> &'static str {
+    let nth = (0..table::EVENTS.len()).find(|nth| frame["timestamp"] == moment(*nth));
+    table::EVENTS[nth.unwrap_or_else(|| panic!("no event of the table: {frame}"))].name
+}
+
+#[tokio::test]
+async fn every_row_holds() {
+    let gateway = setup().start().await;
+    let mut clients: Vec<Client> = Vec::new();
+    for row in table::ROWS {
+        let (mut client, _) = guide(&gateway).await;
+        for step in row.steps {
+            answers(&mut client, step).await;
+        }
+        clients.push(client);
+    }
+    publish(&gateway).await;
+    let mut all: Vec<&mut Client> = clients.iter_mut().collect();
+    let frames = until_fence(&gateway, &mut all).await;
+    let mut wrong = Vec::new();
+    for (row, frames) in table::ROWS.iter().zip(&frames) {
+        let passed: Vec<&str> = frames.iter().map(named).collect();
+        if passed != row.passes {
+            wrong.push(format!(
+                "{}: {passed:?} instead of {:?}",
+                row.name, row.passes
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(
+        table::SOURCE,
+        "homeassistant",
+        "as the configuration names the source"
+    );
+}
