@@ -24,7 +24,6 @@ mod misbehave;
 mod once;
 mod origins;
 mod pma_clients;
-mod pma_filters;
 mod pma_http;
 mod pma_setup;
 mod pma_transcripts;

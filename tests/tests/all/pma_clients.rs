@@ -1,10 +1,11 @@
-//! PMA's clients on a running gateway: an event once, reloads, custom types, credentials, limits.
+//! PMA's clients on a running gateway: reloads, custom types, the largest message.
 
-use crate::pma_setup::{TOKEN, answers, asked, guide, legacy, open, setup, until_fence};
-use hearthgate_tests::{Client, Gateway, Setup};
+use crate::pma_setup::{answers, guide, legacy, open, setup, start, start_as, until_fence};
+use hearthgate_tests::{Gateway, Setup};
 use serde_json::{Value, json};
 
-async fn publish_light(gateway: &Gateway, id: &str, room: &str) {
+/// Publishes a state change of a light.
+pub async fn publish_light(gateway: &Gateway, id: &str, room: &str) {
     let data =
         json!({"entity_id": id, "entity_type": "light", "attributes": {}, "new_state": "on"});
     let labels = json!({"entity": id, "domain": "light", "room": room});
@@ -14,7 +15,8 @@ async fn publish_light(gateway: &Gateway, id: &str, room: &str) {
     gateway.admin().publish(event).await;
 }
 
-fn ids(frames: &[Value]) -> Vec<&str> {
+/// The entities that frames tell of.
+pub fn ids(frames: &[Value]) -> Vec<&str> {
     frames
         .iter()
         .filter_map(|frame| frame["data"]["entity_id"].as_str())
@@ -22,27 +24,8 @@ fn ids(frames: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_event_comes_once_however_many_subscriptions_ask_for_it() {
-    let gateway = setup().start().await;
-    let (mut client, _) = guide(&gateway).await;
-    for message in [
-        r#"{"type":"subscribe_ha_events","data":{"event_types":["state_changed","pma_entity_state_changed"],"filters":{"domains":["light"]}}}"#,
-        r#"{"type":"subscribe_ha_events","data":{"event_types":["ha_entity_state_changed"],"filters":{"rooms":["kitchen"],"entity_types":["light"]}}}"#,
-        r#"{"type":"subscribe","data":{"topics":["entity:light.a","entity_updates","ha_events:state_changed","source:homeassistant"]}}"#,
-        r#"{"type":"subscribe_ha_entities","data":{"entity_ids":["light.a"]}}"#,
-        r#"{"type":"subscribe_ha_rooms","data":{"room_ids":["kitchen"]}}"#,
-    ] {
-        answers(&mut client, message).await;
-    }
-    publish_light(&gateway, "light.a", "kitchen").await;
-    let frames = until_fence(&gateway, &mut [&mut client]).await.remove(0);
-    assert_eq!(ids(&frames), ["light.a"]);
-    assert_eq!(frames.len(), 1);
-}
-
-#[tokio::test]
 async fn a_reload_keeps_clients_with_their_subscriptions_and_sets() {
-    let gateway = setup().start().await;
+    let gateway = start().await;
     let (mut narrow, greeting) = open(&gateway, "/ws?client_id=kept").await;
     assert_eq!(greeting["data"]["client_id"], "kept");
     let (mut old, _) = legacy(&gateway).await;
@@ -83,7 +66,9 @@ grants = { handle = ["parrot", "parrot.refuse"] }
 "#;
 
 async fn with_parrot(setup: Setup) -> Gateway {
-    setup.plugin("parrot").toml(PARROT).start().await
+    let gateway = start_as(setup.plugin("parrot").toml(PARROT)).await;
+    gateway.in_state("polly", "running").await;
+    gateway
 }
 
 #[tokio::test]
@@ -127,78 +112,8 @@ async fn a_type_that_a_handler_declares_is_answered_and_another_is_not() {
 }
 
 #[tokio::test]
-async fn a_custom_type_that_is_broadcast_reaches_everyone_as_that_type() {
-    let gateway = setup().start().await;
-    let (mut narrow, _) = guide(&gateway).await;
-    answers(
-        &mut narrow,
-        r#"{"type":"subscribe_ha_entities","data":{"entity_ids":["light.a"]}}"#,
-    )
-    .await;
-    let (mut old, _) = legacy(&gateway).await;
-    let data = json!({"message": "System maintenance scheduled", "level": "warning", "expires_at": "2025-07-16T22:00:00Z"});
-    let body = json!({"type": "custom_notification", "data": data});
-    let (status, answer) = asked(&gateway, "POST", "/api/v1/websocket/broadcast", &body).await;
-    assert_eq!(
-        (status, &answer["data"]["clients_count"]),
-        (200, &json!(2)),
-        "{answer}"
-    );
-    for client in [&mut narrow, &mut old] {
-        let frame = client.next().await;
-        assert_eq!(
-            (&frame["type"], &frame["data"]),
-            (&json!("custom_notification"), &data)
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_token_is_taken_in_a_message_and_in_the_query() {
-    let gateway = setup().start().await;
-    let (mut client, _) = guide(&gateway).await;
-    let verdict = async |client: &mut Client, message: Value| {
-        client.send_text(message.to_string()).await;
-        client
-            .find("a verdict", |frame| {
-                frame["type"]
-                    .as_str()
-                    .is_some_and(|kind| kind.starts_with("authentication_"))
-            })
-            .await
-    };
-    let refused = verdict(
-        &mut client,
-        json!({"type": "authenticate", "data": {"token": "your_jwt_token"}}),
-    )
-    .await;
-    assert_eq!(refused["type"], "authentication_failure");
-    assert!(
-        refused["data"]["error"]
-            .as_str()
-            .is_some_and(|why| !why.is_empty()),
-        "{refused}"
-    );
-    let taken = verdict(&mut client, json!({"type": "auth", "token": TOKEN})).await;
-    assert_eq!(
-        (&taken["type"], &taken["data"]["user_id"]),
-        (&json!("authentication_success"), &json!("ada"))
-    );
-    let (_client, greeting) = open(&gateway, &format!("/ws?token={TOKEN}")).await;
-    assert_eq!(greeting["type"], "welcome");
-    let (_, listed) = asked(&gateway, "GET", "/api/v1/websocket/clients", &json!(null)).await;
-    let known: Vec<&Value> = listed["data"]["connections"]
-        .as_array()
-        .expect("connections")
-        .iter()
-        .map(|c| &c["authenticated"])
-        .collect();
-    assert_eq!(known, [true, true]);
-}
-
-#[tokio::test]
 async fn the_largest_message_is_the_documents() {
-    let gateway = setup().start().await;
+    let gateway = start().await;
     let ping = |bytes: usize| {
         let rest = r#"{"type":"ping","data":{"x":""}}"#.len();
         format!(

@@ -50,6 +50,25 @@ pub fn setup() -> Setup {
         .toml(&token)
 }
 
+/// A running gateway with everything of PMA's.
+pub async fn start() -> Gateway {
+    start_as(setup()).await
+}
+
+/// Starts a gateway, and waits until the plugins run: compiling them takes longer than starting.
+pub async fn start_as(setup: Setup) -> Gateway {
+    let gateway = setup.start().await;
+    ready(&gateway).await;
+    gateway
+}
+
+/// Waits until the plugins run.
+pub async fn ready(gateway: &Gateway) {
+    for instance in ["pma", "pma-legacy", "rooms"] {
+        gateway.in_state(instance, "running").await;
+    }
+}
+
 /// A client in the form of the guide, and its greeting.
 pub async fn guide(gateway: &Gateway) -> (Client, Value) {
     open(gateway, "/ws").await

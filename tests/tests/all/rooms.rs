@@ -1,6 +1,6 @@
 //! Rooms on a running gateway: over HTTP and by messages, told to every client, kept over reloads and restarts.
 
-use crate::pma_setup::{asked, guide, legacy, setup};
+use crate::pma_setup::{asked, guide, legacy, ready, start};
 use hearthgate_tests::{Client, Gateway};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn done(message: &str, id: i64) -> Value {
 
 #[tokio::test]
 async fn what_is_done_over_http_is_told_to_everyone() {
-    let gateway = setup().start().await;
+    let gateway = start().await;
     let (mut new, _) = guide(&gateway).await;
     let (mut old, _) = legacy(&gateway).await;
     let mut native = native(&gateway).await;
@@ -87,7 +87,7 @@ async fn what_is_done_over_http_is_told_to_everyone() {
 
 #[tokio::test]
 async fn statuses_are_compats() {
-    let gateway = setup().start().await;
+    let gateway = start().await;
     asked(&gateway, "POST", "/api/v1/rooms", &json!({"name": "Hall"})).await;
     for (method, path, body, status, error) in [
         (
@@ -150,7 +150,7 @@ async fn statuses_are_compats() {
 
 #[tokio::test]
 async fn messages_do_the_same_in_every_dialect() {
-    let gateway = setup().start().await;
+    let gateway = start().await;
     let (mut pma, _) = guide(&gateway).await;
     pma.send_text(r#"{"type":"create_room","data":{"name":"Hall"}}"#)
         .await;
@@ -187,7 +187,7 @@ async fn messages_do_the_same_in_every_dialect() {
 
 #[tokio::test]
 async fn a_reload_and_a_lost_machine_keep_all() {
-    let mut gateway = setup().start().await;
+    let mut gateway = start().await;
     for name in ["Hall", "Attic", "Cellar"] {
         asked(&gateway, "POST", "/api/v1/rooms", &json!({"name": name})).await;
     }
@@ -207,6 +207,7 @@ async fn a_reload_and_a_lost_machine_keep_all() {
     assert_eq!(client.take_kept(), [] as [Value; 0]);
     gateway.signal(hearthgate_tests::Signal::Kill);
     gateway.start_again().await;
+    ready(&gateway).await;
     assert_eq!(
         names(&gateway).await,
         [(1, "Hall".to_owned()), (2, "Loft".to_owned())]
@@ -224,7 +225,7 @@ async fn a_reload_and_a_lost_machine_keep_all() {
 
 #[tokio::test]
 async fn areas_of_another_source_appear_with_numbers_of_their_own() {
-    let mut gateway = setup().start().await;
+    let mut gateway = start().await;
     asked(&gateway, "POST", "/api/v1/rooms", &json!({"name": "Hall"})).await;
     let (mut new, _) = guide(&gateway).await;
     let (mut old, _) = legacy(&gateway).await;
@@ -271,6 +272,7 @@ async fn areas_of_another_source_appear_with_numbers_of_their_own() {
     assert_eq!(frames[0]["data"]["entity_id"], "light.kitchen");
     gateway.stop().await;
     gateway.start_again().await;
+    ready(&gateway).await;
     let all = [(1, "Hall".to_owned()), (2, "Kitchen".to_owned())];
     assert_eq!(names(&gateway).await, all, "also while its source is away");
     gateway
