@@ -45,10 +45,11 @@ pub fn filters(session: &Session<'_>, names: &SourceNames) -> Vec<Filter> {
         .collect();
     let overall = Overall::of(session, &topics, names);
     let groups = groups(session, &topics);
-    if overall.is_empty() && groups.len() == 1 && groups[0].1.len() == KINDS.len() {
-        if groups[0].0.is_empty() {
-            return vec![filter(&[], Vec::new())];
-        }
+    let all = |(filters, kinds): &(Cow<'_, Filters<'_>>, BTreeSet<Kind>)| {
+        filters.is_empty() && kinds.len() == KINDS.len()
+    };
+    if overall.is_empty() && groups.len() == 1 && groups.iter().all(all) {
+        return vec![filter(&[], Vec::new())];
     }
     let mut free: BTreeSet<&str> = CONTROL.into();
     let mut found = Vec::new();

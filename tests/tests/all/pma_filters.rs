@@ -1,6 +1,6 @@
 //! PMA's truth table of filters, end to end: each row is a client, and all of them are told of the same events.
 
-use crate::pma_setup::{answers, guide, setup, until_fence};
+use crate::pma_setup::{answers, guide, start, until_fence};
 use hearthgate_tests::{Client, Gateway};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn named(frame: &Value) -> &'static str {
 
 #[tokio::test]
 async fn every_row_holds() {
-    let gateway = setup().start().await;
+    let gateway = start().await;
     let mut clients: Vec<Client> = Vec::new();
     for row in table::ROWS {
         let (mut client, _) = guide(&gateway).await;
