@@ -1,10 +1,12 @@
 //! Peers for plugins to talk to, on loopback and free ports.
 
+pub mod home_assistant;
 pub mod http;
 pub mod tcp;
 pub mod tls;
 pub mod websocket;
 
+pub use home_assistant::HomeAssistant;
 pub use http::HttpPeer;
 pub use tcp::TcpPeer;
 pub use tls::TlsPeer;

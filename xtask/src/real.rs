@@ -3,6 +3,7 @@
 mod autobahn;
 mod clients;
 mod debian;
+mod home_assistant;
 
 use crate::shell::execute;
 use crate::workspace::Workspace;
@@ -35,6 +36,11 @@ const PARTS: &[Part] = &[
         tests: &["clients"],
         variable: "HEARTHGATE_NODE_MODULES",
         install: clients::node,
+    },
+    Part {
+        tests: &["home_assistant"],
+        variable: "HEARTHGATE_HASS",
+        install: home_assistant::install,
     },
     Part {
         tests: &["mqtt"],

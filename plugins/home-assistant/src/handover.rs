@@ -205,9 +205,6 @@ impl HomeAssistant {
         self.model.facts.ids = new;
         self.synchronised = false;
     }
-
-    /// Starts without a state.
-    pub fn seed(&mut self) {}
 }
 
 fn saved_entry<'a>((id, entry): (&'a Box<str>, &'a Entry)) -> SavedEntry<'a> {

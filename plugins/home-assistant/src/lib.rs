@@ -20,6 +20,7 @@ mod model;
 mod outbox;
 mod registry;
 mod scan;
+mod seed;
 mod session;
 mod status;
 mod sync;
@@ -43,6 +44,8 @@ struct HomeAssistant {
     line: Line,
     model: Model,
     backlog: Backlog,
+    /// The end of the socket, which comes after what it brought: the refusal of the token, for one.
+    ending: Option<Input>,
     /// What is to be done before the next message is read.
     tasks: VecDeque<sync::Task>,
     /// What is still to be asked for, one after the other.
@@ -75,7 +78,7 @@ impl Plugin for HomeAssistant {
         let mut this = Self::fresh(config, link);
         match saved {
             Some(saved) => this.resume(saved),
-            None => this.seed(),
+            None => this.seed()?,
         }
         if !this.line.is_up() {
             this.tell_status(AdapterState::Connecting, None);
@@ -111,6 +114,7 @@ impl HomeAssistant {
             config,
             line: Line::new(link),
             backlog: Backlog::default(),
+            ending: None,
             tasks: VecDeque::new(),
             plan: VecDeque::new(),
             reading: None,
@@ -134,6 +138,10 @@ impl HomeAssistant {
             }
             Input::Timer((id, tag)) if self.wakes.is_mine(&tag) => {
                 self.on_wake(id, &tag);
+                Ok(())
+            }
+            Input::ConnectionClosed((id, info)) if self.line.is_socket(id) => {
+                self.ending = Some(Input::ConnectionClosed((id, info)));
                 Ok(())
             }
             other => {

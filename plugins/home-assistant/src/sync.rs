@@ -141,6 +141,7 @@ impl HomeAssistant {
     fn insist<T>(&mut self, asked: Result<T, net::NetError>) {
         if let Err(error) = asked
             && self.line.is_up()
+            && self.ending.is_none()
         {
             log_with(
                 Level::Warn,

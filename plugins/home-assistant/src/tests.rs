@@ -38,6 +38,33 @@ fn the_token_is_a_template_and_its_refusal_parks_the_plugin() {
 }
 
 #[test]
+fn what_a_socket_brought_before_its_end_is_read() {
+    let mut rig = Rig::synchronised(json!({}));
+    let (change, end) = (
+        rig.state_changed("light.a", "off", "on").to_string(),
+        rig.end(),
+    );
+    let message = Input::WsMessages((rig.socket, vec![WsMessage::Text(change)]));
+    rig.inputs(vec![message, end]).unwrap();
+    assert_eq!(rig.told("entity.state_changed").len(), 1);
+    assert_eq!(
+        rig.told("adapter.status").pop().unwrap()["status"],
+        "disconnected"
+    );
+    // Home Assistant refuses a token and closes at once.
+    let mut rig = Rig::connected(json!({}));
+    rig.send(json!({"type": "auth_required"}));
+    let refusal = json!({"type": "auth_invalid", "message": "no"}).to_string();
+    let message = Input::WsMessages((rig.socket, vec![WsMessage::Text(refusal)]));
+    let end = rig.end();
+    let failure = rig.inputs(vec![message, end]).unwrap_err();
+    assert_eq!(
+        failure,
+        Failure::unauthorized("Home Assistant refused the token: no")
+    );
+}
+
+#[test]
 fn a_url_of_another_sort_is_named() {
     let mut start = testing::start("fresh", None, vec![], vec![]);
     let config = stand_in::config(json!({"url": "http://ha.lan:8123"}));

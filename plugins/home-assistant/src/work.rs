@@ -96,16 +96,11 @@ impl HomeAssistant {
     pub fn on_line(&mut self, change: Change) -> Result<(), Failure> {
         if let Change::Down(reason, retry_in, calls) = change {
             self.refuse_calls(calls, "the connection to Home Assistant was lost");
-            let dropped = self.backlog.clear();
             self.forget_reading();
             log_with(
                 Level::Warn,
                 "home assistant is away",
-                &[
-                    ("reason", &reason),
-                    ("retry_ms", &retry_in.as_millis()),
-                    ("dropped", &dropped),
-                ],
+                &[("reason", &reason), ("retry_ms", &retry_in.as_millis())],
             );
             self.tell_status(AdapterState::Disconnected, Some(reason));
         }
@@ -155,13 +150,22 @@ impl HomeAssistant {
             return Ok(true);
         }
         let Some(mut frame) = self.backlog.take() else {
-            return Ok(false);
+            return self.end();
         };
         let done = self.read(&mut frame)?;
-        // A message may have ended the connection, and with it what waited.
-        if !done && self.line.is_up() {
+        if !done {
             self.backlog.put_back(frame);
         }
+        Ok(true)
+    }
+
+    /// All that the socket brought is read: now for its end, if it has come. `false`: it has not.
+    fn end(&mut self) -> Result<bool, Failure> {
+        let Some(closed) = self.ending.take() else {
+            return Ok(false);
+        };
+        let change = self.line.on_input(&closed);
+        self.on_line(change)?;
         Ok(true)
     }
 

@@ -14,6 +14,7 @@ mod frames;
 mod handlers;
 mod hardening;
 mod heartbeat;
+mod home_assistant;
 mod interfaces;
 mod limits;
 mod listeners;

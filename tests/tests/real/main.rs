@@ -1,8 +1,9 @@
-//! Against real parts: the Autobahn suite, and other people's clients. `cargo xtask test --real` installs them and says
-//! where they are.
+//! Against real parts: the Autobahn suite, other people's clients, and the systems that plugins bridge to.
+//! `cargo xtask test --real` installs them and says where they are.
 
 mod autobahn;
 mod clients;
+mod home_assistant;
 
 use std::path::PathBuf;
 

@@ -165,3 +165,36 @@ fn without_a_state_the_socket_is_of_no_use() {
         "{calls:?}"
     );
 }
+
+#[test]
+fn after_a_crash_what_was_told_is_taken_back_where_it_is_gone() {
+    let mut rig = Rig::connected(json!({}));
+    rig.log_in();
+    rig.serve();
+    let source = testing::start("fresh", None, vec![], vec![])
+        .instance
+        .clone();
+    let retained = rig.retained(&source);
+    testing::retain(retained);
+    let mut start = testing::start("restarted", None, vec![], vec![]);
+    let plugin = HomeAssistant::init(&mut start, stand_in::config(json!({}))).unwrap();
+    let mut rig = Rig::around(plugin);
+    rig.answers.insert(
+        "get_states".to_owned(),
+        json!([state("light.a", "off"), state("light.b", "off")]),
+    );
+    rig.answers.insert("config/area_registry/list".to_owned(), json!([{"area_id": "kitchen", "name": "Kitchen", "floor_id": "ground", "icon": "mdi:stove"}]));
+    rig.log_in();
+    rig.serve();
+    rig.told("adapter.status");
+    rig.told("sync.status");
+    assert_eq!(
+        rig.all(),
+        [
+            "entity.state_changed entity/light.b/state",
+            "entity.removed entity/sun.sun/registry",
+            "room.deleted room/attic",
+        ]
+    );
+    testing::retain(vec![]);
+}

@@ -30,6 +30,7 @@ pub struct Rig {
     pub subscriptions: BTreeMap<String, u64>,
     notes: Vec<String>,
     closes: Vec<u16>,
+    raw: Vec<hearthgate_plugin::wit::host::types::Event>,
     events: Vec<(String, String, Value, Vec<(String, String)>)>,
 }
 
@@ -70,7 +71,7 @@ impl Rig {
         Self::around(plugin)
     }
 
-    fn around(plugin: HomeAssistant) -> Self {
+    pub fn around(plugin: HomeAssistant) -> Self {
         let mut rig = Self {
             plugin,
             socket: 0,
@@ -79,6 +80,7 @@ impl Rig {
             subscriptions: BTreeMap::new(),
             notes: Vec::new(),
             closes: Vec::new(),
+            raw: Vec::new(),
             events: Vec::new(),
         };
         rig.open();
@@ -165,7 +167,11 @@ impl Rig {
     }
 
     pub fn input(&mut self, input: Input) -> Result<(), Failure> {
-        let mut done = self.plugin.on_inputs(vec![input]);
+        self.inputs(vec![input])
+    }
+
+    pub fn inputs(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
+        let mut done = self.plugin.on_inputs(inputs);
         self.collect();
         // The rest of the work comes by its timer.
         while done.is_ok() && self.notes.iter().any(|note| note == "timers.after 0 work") {
@@ -188,6 +194,7 @@ impl Rig {
             }
         }
         let events = testing::published().into_iter();
+        let events = events.inspect(|event| self.raw.push(event.clone()));
         self.events.extend(events.map(|event| {
             let data = serde_json::from_str(&event.data).unwrap();
             (event.kind, event.topic, data, event.labels)
@@ -214,12 +221,14 @@ impl Rig {
     }
 
     pub fn closed(&mut self) {
-        let info = CloseInfo {
-            code: 1006,
-            reason: "gone".to_owned(),
-        };
-        self.input(Input::ConnectionClosed((self.socket, info)))
-            .unwrap();
+        let end = self.end();
+        self.input(end).unwrap();
+    }
+
+    /// The end of the socket.
+    pub fn end(&self) -> Input {
+        let (code, reason) = (1006, "gone".to_owned());
+        Input::ConnectionClosed((self.socket, CloseInfo { code, reason }))
     }
 
     /// What the plugin did besides publishing and counting, since the last time.
@@ -238,6 +247,27 @@ impl Rig {
             .extract_if(.., |(k, ..)| k == kind)
             .map(|(_, _, data, _)| data)
             .collect()
+    }
+
+    /// The events so far as the gateway would retain them, as another instance's too.
+    pub fn retained(&mut self, source: &str) -> Vec<Published> {
+        let mut kept = Vec::new();
+        for event in self.raw.drain(..).filter(|event| event.retain) {
+            // The other one comes first: it must not be taken for this one's.
+            for source in ["another", source] {
+                let (seq, received_at, event) = (1, 0, event.clone());
+                kept.push(Published {
+                    seq,
+                    source: source.to_owned(),
+                    received_at,
+                    event,
+                });
+            }
+        }
+        kept.reverse();
+        let mut seen = BTreeSet::new();
+        kept.retain(|one| seen.insert((one.event.topic.clone(), one.source.clone())));
+        kept
     }
 
     /// Kinds and topics of all events since the last time.
