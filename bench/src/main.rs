@@ -8,6 +8,7 @@ mod feed;
 mod frame;
 mod gateway;
 mod histogram;
+mod home;
 mod idle;
 mod load;
 mod matching;
@@ -66,6 +67,8 @@ enum What {
         #[arg(long)]
         baseline_only: bool,
     },
+    /// A home of 10,000 entities through the plugin home-assistant: time, memory, and a client's share of it.
+    Home,
     /// Resident memory per idle connection, between 1,000 and 10,000 of them.
     Idle,
     /// Finding one subscription among 100,000, and adding and removing them; needs no gateway.
@@ -101,6 +104,7 @@ impl What {
             ("reload", reload::run),
             ("startup", startup::run),
             ("rates", rates::run),
+            ("home", home::run),
         ];
         match self {
             Self::All => ALL,
@@ -111,6 +115,7 @@ impl What {
             Self::Reload => &ALL[4..5],
             Self::Startup => &ALL[5..6],
             Self::Rates => &ALL[6..7],
+            Self::Home => &ALL[7..8],
             Self::Peers => &[("peers", fanout::peers)],
             Self::ServeBaseline { .. } => &[],
         }

@@ -29,6 +29,8 @@ pub struct Plan {
     pub idle: (usize, usize),
     /// Times that a plugin is replaced.
     pub reloads: u8,
+    /// Entities of the home.
+    pub entities: usize,
     /// Subscriptions among which one is to be found.
     pub subscriptions: usize,
     /// The servers' core; `None` where there is only one.
@@ -57,6 +59,7 @@ impl Plan {
             stretch: Duration::from_secs(if quick { 1 } else { 5 }),
             idle: if quick { (200, 1000) } else { (1000, 10_000) },
             reloads: if quick { 3 } else { 10 },
+            entities: if quick { 2000 } else { 10_000 },
             subscriptions: if quick { 10_000 } else { 100_000 },
             server_core,
             load_core,

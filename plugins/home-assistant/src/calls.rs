@@ -80,7 +80,7 @@ struct States<'a> {
     /// Where to go on: ask again `after` this one. Absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
-    /// Whether the home was read whole, and nothing is being read anew.
+    /// Whether this is how the home is: it was read whole, is not being read anew, and tells of its changes.
     synchronised: bool,
 }
 
@@ -181,10 +181,11 @@ impl HomeAssistant {
         let after = wanted.after.as_deref().map(|id| ids.own(id).into_owned());
         let limit = wanted.limit.unwrap_or(MOST_STATES).clamp(1, MOST_STATES);
         let home = &self.model.home;
+        let logged_in = self.line.session_ref().is_some();
         let mut answer = States {
             states: Vec::new(),
             next: None,
-            synchronised: self.synchronised && self.sync.is_none(),
+            synchronised: self.synchronised && self.sync.is_none() && logged_in,
         };
         match (wanted.entity_id, &wanted.domain) {
             (Some(_), Some(_)) => {

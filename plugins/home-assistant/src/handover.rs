@@ -107,7 +107,11 @@ impl HomeAssistant {
             floors: pairs(&registry.areas, |name| Cow::Borrowed(name.as_str())),
             areas: pairs(&registry.rooms, Cow::Borrowed),
             devices: pairs(&registry.devices, text),
-            entries: registry.entities.iter().map(saved_entry).collect(),
+            entries: registry
+                .entities
+                .iter()
+                .map(|(id, entry)| saved_entry(id, entry))
+                .collect(),
             entities: model.home.iter().map(saved_entity).collect(),
             told_rooms: model.rooms.clone(),
             told_areas: model.areas.clone(),
@@ -207,7 +211,7 @@ impl HomeAssistant {
     }
 }
 
-fn saved_entry<'a>((id, entry): (&'a Box<str>, &'a Entry)) -> SavedEntry<'a> {
+fn saved_entry<'a>(id: &'a str, entry: &'a Entry) -> SavedEntry<'a> {
     let name = entry.name.as_deref().map(Cow::Borrowed);
     SavedEntry(
         Cow::Borrowed(id),

@@ -271,7 +271,3 @@ fn is_activation(id: &str, old: Option<&str>, new: &str) -> bool {
         && old.is_some_and(before)
         && wire::millis(new).is_some()
 }
-
-#[cfg(test)]
-#[path = "model_tests.rs"]
-mod tests;

@@ -150,5 +150,4 @@ fn cause(error: &PublishError) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "outbox_tests.rs"]
 mod tests;

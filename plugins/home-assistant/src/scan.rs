@@ -375,5 +375,4 @@ fn past_separators(bytes: &[u8], at: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "scan_tests.rs"]
 mod tests;

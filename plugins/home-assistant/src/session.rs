@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// How long an answer to a question of this plugin's own may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Most questions that are remembered. Calls that Home Assistant never answers would add up; when they are this many, the
+/// oldest is forgotten, and its answer, should it come, is one to no question.
+const MOST_ASKED: usize = 1024;
+
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Asked {
@@ -94,10 +98,10 @@ impl Session {
         self.subscriptions.remove(&id);
     }
 
-    /// Whether something but a call waits for too long: Home Assistant hangs.
+    /// Whether a question of ours waits for too long: Home Assistant hangs. A service may take its time.
     pub fn is_stuck(&self) -> bool {
         let late = |(asked, since): &(Asked, Instant)| {
-            !matches!(asked, Asked::Call(_)) && since.elapsed() > PATIENCE
+            !matches!(asked, Asked::Call(_) | Asked::Abandoned) && since.elapsed() > PATIENCE
         };
         self.asked.values().any(late)
     }
@@ -120,7 +124,18 @@ impl Session {
             // The answer may still come, and is nobody's then.
             self.asked.insert(*id, (Asked::Abandoned, Instant::now()));
         }
+        while self.asked.len() > MOST_ASKED && self.forget_abandoned() {}
         requests(late.into_iter().map(|(_, (asked, _))| asked))
+    }
+
+    /// Forgets the oldest question whose answer is nobody's. `false`: there is none.
+    fn forget_abandoned(&mut self) -> bool {
+        let mut all = self.asked.iter();
+        let oldest = all.find(|(_, (asked, _))| *asked == Asked::Abandoned);
+        let Some(id) = oldest.map(|(id, _)| *id) else {
+            return false;
+        };
+        self.asked.remove(&id).is_some()
     }
 
     /// What was asked for a reading that is given up: its answers are nobody's.
@@ -218,6 +233,11 @@ mod tests {
             (session.calls(), session.answered(1)),
             (0, Some(Asked::Abandoned))
         );
+        for call in 0..2 * MOST_ASKED as u64 {
+            session.ask(Asked::Call(call), json!({})).expect("sent");
+            assert_eq!(session.overdue(Duration::ZERO), [call]);
+        }
+        assert_eq!(session.asked.len(), MOST_ASKED, "and no more");
         session.ask(Asked::Call(6), json!({})).expect("sent");
         assert_eq!(session.end(), [6]);
     }

@@ -5,6 +5,7 @@ mod bad_input;
 mod handlers;
 mod readings;
 mod reload;
+mod settings;
 mod stand_in;
 
 use crate::*;

@@ -76,20 +76,24 @@ impl HomeAssistant {
     pub fn on_wake(&mut self, _: TimerId, tag: &str) {
         self.wakes.set.remove(tag);
         match tag {
-            PING => {
-                if self.line.ping() {
-                    self.wakes.after(self.config.pong_timeout, PONG);
-                }
-            }
-            PONG => {
-                if !self.line.is_alive() {
-                    log::warn!("home assistant does not answer its ping; connecting anew");
-                }
-            }
+            PING => self.ping(),
+            PONG => self.look_for_pong(),
             SETTLE => self.refresh(),
             STARTING => self.ask_config(),
             CALLS => self.give_up_calls(),
             _ => {}
+        }
+    }
+
+    fn ping(&mut self) {
+        if self.line.ping() {
+            self.wakes.after(self.config.pong_timeout, PONG);
+        }
+    }
+
+    fn look_for_pong(&mut self) {
+        if !self.line.is_alive() {
+            log::warn!("home assistant does not answer its ping; connecting anew");
         }
     }
 

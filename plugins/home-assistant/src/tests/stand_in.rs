@@ -19,6 +19,9 @@ pub fn config(changes: Value) -> Config {
     serde_json::from_value(config).unwrap()
 }
 
+/// An event: kind, topic, data and labels.
+type Told = (String, String, Value, Vec<(String, String)>);
+
 /// The plugin and its Home Assistant.
 pub struct Rig {
     pub plugin: HomeAssistant,
@@ -31,7 +34,7 @@ pub struct Rig {
     notes: Vec<String>,
     closes: Vec<u16>,
     raw: Vec<hearthgate_plugin::wit::host::types::Event>,
-    events: Vec<(String, String, Value, Vec<(String, String)>)>,
+    events: Vec<Told>,
 }
 
 fn answers() -> BTreeMap<String, Value> {

@@ -55,8 +55,8 @@ impl Server {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("there is a free port");
         write(folder.path(), address, TEMPORARY);
-        let added = hass(folder.path())
-            .args(["--script", "auth"])
+        // The folder is the script's argument; before it, it would be ignored.
+        let added = hass(&["--script", "auth", "--config"], folder.path())
             .args(["add", USER, PASSWORD])
             .status();
         assert!(
@@ -178,9 +178,9 @@ fn write(folder: &Path, address: SocketAddr, extra: &str) {
         .expect("a folder of ours");
 }
 
-fn hass(folder: &Path) -> Command {
+fn hass(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(part("HEARTHGATE_HASS"));
-    command.arg("--config").arg(folder).kill_on_drop(true);
+    command.args(arguments).arg(folder).kill_on_drop(true);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -189,5 +189,5 @@ fn hass(folder: &Path) -> Command {
 }
 
 fn run(folder: &Path) -> Child {
-    hass(folder).spawn().expect("hass starts")
+    hass(&["--config"], folder).spawn().expect("hass starts")
 }
