@@ -15,6 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
+/// Most messages that wait for a client; it cuts one that falls behind further, as Home Assistant does.
+const MOST_PENDING: usize = 4096;
+
 /// A running one. It serves until it is dropped.
 pub struct HomeAssistant {
     address: SocketAddr,
@@ -37,7 +40,7 @@ struct Shared {
 
 /// A connection that has logged in.
 struct Session {
-    out: mpsc::UnboundedSender<Message>,
+    out: mpsc::Sender<Message>,
     /// Numbers of subscriptions by event type.
     subscriptions: BTreeMap<String, u64>,
     last_id: u64,
@@ -156,9 +159,9 @@ impl Shared {
             return;
         }
         self.sent += text.len() as u64;
-        if let Some(session) = self.sessions.get(&id) {
-            // A session that has just ended is no mistake.
-            let _ = session.out.send(Message::text(text));
+        let full = |session: &Session| session.out.try_send(Message::text(text)).is_err();
+        if self.sessions.get(&id).is_some_and(full) {
+            self.sessions.remove(&id);
         }
     }
 
@@ -288,7 +291,7 @@ async fn session(stream: TcpStream, shared: Arc<Mutex<Shared>>, id: u64) -> Opti
         socket.send(Message::text(refusal.to_string())).await.ok()?;
         return socket.close(None).await.ok();
     }
-    let (out, mut outgoing) = mpsc::unbounded_channel();
+    let (out, mut outgoing) = mpsc::channel(MOST_PENDING);
     {
         let mut shared = shared.lock();
         shared.logins += 1;

@@ -155,7 +155,7 @@ async fn killed_and_restarted_it_is_read_anew_and_nothing_stale_is_left() {
     client.watch(&["adapter/#"]).await;
     synchronised(&mut client).await;
     let before = retained(&gateway).await;
-    assert!(before.contains(&"input_boolean.temporary".to_owned()));
+    assert!(before.contains(&"scene.temporary".to_owned()));
     client
         .subscribe(json!({"topics": ["entity/+/registry"]}))
         .await;
@@ -168,14 +168,14 @@ async fn killed_and_restarted_it_is_read_anew_and_nothing_stale_is_left() {
     client
         .refused("call_service", calling, "HANDLER_UNAVAILABLE")
         .await;
-    // Meanwhile a helper is removed from its configuration.
+    // Meanwhile a scene is removed from its configuration.
     server.restart("").await;
     let gone = find(&mut client, "entity.removed", |frame| {
         frame["type"] == "entity.removed"
     })
     .await;
     assert_eq!(
-        gone["data"]["entity_id"], "input_boolean.temporary",
+        gone["data"]["entity_id"], "scene.temporary",
         "and only that one: {gone}"
     );
     synchronised(&mut client).await;
@@ -187,7 +187,7 @@ async fn killed_and_restarted_it_is_read_anew_and_nothing_stale_is_left() {
     let after = retained(&gateway).await;
     let expected: Vec<_> = before
         .into_iter()
-        .filter(|id| id != "input_boolean.temporary")
+        .filter(|id| id != "scene.temporary")
         .collect();
     assert_eq!(sorted(after), sorted(expected));
     // And it lives: a change reaches the client again.

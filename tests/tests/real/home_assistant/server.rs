@@ -25,10 +25,6 @@ websocket_api:
 auth:
 config:
 demo:
-scene:
-  - name: Evening
-    entities:
-      light.bed_light: "on"
 automation:
   - id: by_hand
     alias: By hand
@@ -36,10 +32,14 @@ automation:
       - trigger: state
         entity_id: light.kitchen_lights
     actions: []
+scene:
+  - name: Evening
+    entities:
+      light.bed_light: "on"
 "#;
 
-/// A helper that one restart removes.
-const TEMPORARY: &str = "input_boolean:\n  temporary:\n    name: Temporary\n";
+/// A scene that a restart removes. (Without an id it is in no registry, so that nothing restores it as unavailable.)
+const TEMPORARY: &str = "  - name: Temporary\n    entities:\n      light.bed_light: \"off\"\n";
 
 /// A running Home Assistant; it is killed when it is dropped.
 pub struct Server {
