@@ -312,6 +312,3 @@ fn vouch(
         device.said.insert(source.to_owned(), there);
     });
 }
-
-#[cfg(test)]
-mod tests;

@@ -187,6 +187,7 @@ impl Mqtt {
     fn opened(&mut self) -> Result<(), Failure> {
         self.wire.opened();
         let connect: Connect = wire::introduction(&self.config, &self.instance);
+        self.want_all();
         let unfit = |error| Failure::misconfigured("username", format!("{error}"));
         self.session.opened(&connect).map_err(unfit)?;
         self.send()

@@ -142,9 +142,8 @@ impl Mapping {
         if self.ignore.iter().any(|pattern| pattern.matches(topic)) {
             return (out, wants);
         }
-        if !self.is_repeated(message) {
-            self.apply_rules(message, &mut out);
-        }
+        let repeated = self.is_repeated(message);
+        self.apply_rules(message, repeated, &mut out);
         let mut context = Context {
             devices: &mut self.known.devices,
             confirmed: &mut self.confirmed,
@@ -181,8 +180,8 @@ impl Mapping {
         self.confirmed.0.is_some() && before == Some(hash)
     }
 
-    /// The first rule that matches.
-    fn apply_rules(&mut self, message: &Message, out: &mut Vec<Draft>) {
+    /// The first rule that matches. What is repeated still says that a device is there.
+    fn apply_rules(&mut self, message: &Message, repeated: bool, out: &mut Vec<Draft>) {
         let mut rules = self.rules.iter();
         let found = rules.find_map(|rule| Some((rule, rule.pattern.captures(&message.topic)?)));
         let Some((rule, captures)) = found else {
@@ -193,6 +192,7 @@ impl Mapping {
             return;
         }
         match rule.apply(&message.topic, &captures, &message.payload, message.retain) {
+            Ok(Made::Draft(_)) if repeated => {}
             Ok(Made::Draft(draft)) => out.push(draft),
             Ok(Made::Status {
                 id,

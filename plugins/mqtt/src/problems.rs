@@ -60,17 +60,19 @@ mod tests {
             problems.tell("no number", &format!("message {i}"));
         }
         problems.tell("no JSON", "x");
-        let line = |cause, count, i| {
-            format!("WARN skipped what can't be used cause={cause} count={count} detail={i}")
-        };
+        let logged = testing::logged();
+        let details: Vec<&str> = logged
+            .iter()
+            .filter_map(|line| Some(line.split_once("cause=")?.1))
+            .collect();
         let expected = [
-            line("no number", 1, "message 0"),
-            line("no number", 10, "message 9"),
-            line("no number", 100, "message 99"),
-            line("no number", 1000, "message 999"),
-            line("no JSON", 1, "x"),
+            "no number count=1 detail=message 0",
+            "no number count=10 detail=message 9",
+            "no number count=100 detail=message 99",
+            "no number count=1000 detail=message 999",
+            "no JSON count=1 detail=x",
         ];
-        assert_eq!(testing::logged(), expected);
+        assert_eq!(details, expected);
         assert_eq!(problems.total(), 1_001);
     }
 }

@@ -74,6 +74,24 @@ impl Wire {
         matches!(self.socket, Socket::Opening(s) | Socket::Open(s, _) if s.0 == id)
     }
 
+    /// The socket's id.
+    #[cfg(test)]
+    pub fn id(&self) -> Option<u64> {
+        match self.socket {
+            Socket::Opening(stream) | Socket::Open(stream, _) => Some(stream.0),
+            _ => None,
+        }
+    }
+
+    /// The timer that it waits for.
+    #[cfg(test)]
+    pub fn waiting(&self) -> Option<TimerId> {
+        match self.socket {
+            Socket::Waiting(timer) => Some(timer),
+            _ => None,
+        }
+    }
+
     /// Whether this timer opens it again.
     pub fn is_due(&self, timer: TimerId) -> bool {
         self.socket == Socket::Waiting(timer)

@@ -139,7 +139,6 @@ impl Mqtt {
         );
         self.wire.greeted(keep_alive);
         self.mapping.begin_sync();
-        self.want_all();
         if !self.config.status_topic.is_empty() {
             let birth = Outgoing {
                 request: 0,

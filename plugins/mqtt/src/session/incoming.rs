@@ -13,6 +13,13 @@ impl Session {
     /// # Errors
     /// The connection can't go on.
     pub fn next(&mut self) -> Result<Option<Happening>, Broken> {
+        // The first byte tells: whoever waits for the rest of a web page's "packet" waits for long.
+        let first = self.frames.pending().first().map(|byte| byte >> 4);
+        if self.memory.phase == Phase::Greeting
+            && first.is_some_and(|kind| !matches!(kind, 2 | 14 | 15))
+        {
+            return Err(Broken("this is no MQTT broker".to_owned()));
+        }
         loop {
             let bad_length =
                 |_| Broken("a packet's length can't be read: this is no MQTT".to_owned());
