@@ -47,6 +47,16 @@ const PARTS: &[Part] = &[
         variable: "HEARTHGATE_MOSQUITTO",
         install: |_| debian::program("mosquitto", "mosquitto"),
     },
+    Part {
+        tests: &["mqtt"],
+        variable: "HEARTHGATE_MOSQUITTO_SUB",
+        install: |_| debian::program("mosquitto-clients", "mosquitto_sub"),
+    },
+    Part {
+        tests: &["metrics"],
+        variable: "HEARTHGATE_NODE_EXPORTER",
+        install: |_| debian::program("prometheus-node-exporter", "prometheus-node-exporter"),
+    },
 ];
 
 /// Installs what is missing and runs the test binary that needs it: all of it, or the tests whose name holds `filter`.

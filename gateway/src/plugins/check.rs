@@ -205,23 +205,10 @@ pub fn expand(request: &str, config: &serde_json::Map<String, serde_json::Value>
     let Some((key, after)) = rest.split_once('}') else {
         return vec![request.to_owned()];
     };
-    let mut value = None;
-    for (depth, word) in key.split('.').enumerate() {
-        value = if depth == 0 {
-            config.get(word)
-        } else {
-            value.and_then(|v: &serde_json::Value| v.get(word))
-        };
-    }
-    let texts: Vec<String> = match value {
-        Some(serde_json::Value::String(text)) => vec![text.clone()],
-        Some(serde_json::Value::Number(number)) => vec![number.to_string()],
-        Some(serde_json::Value::Array(items)) => items
-            .iter()
-            .filter_map(|i| i.as_str().map(str::to_owned))
-            .collect(),
-        _ => Vec::new(),
-    };
+    let path: Vec<&str> = key.split('.').collect();
+    let value = path.split_first();
+    let value = value.and_then(|(first, rest)| Some((config.get(*first)?, rest)));
+    let texts = value.map_or_else(Vec::new, |(value, rest)| texts_at(value, rest));
     texts
         .into_iter()
         .flat_map(|text| {
@@ -231,6 +218,20 @@ pub fn expand(request: &str, config: &serde_json::Map<String, serde_json::Value>
         })
         .map(|(text, rest)| format!("{before}{text}{rest}"))
         .collect()
+}
+
+/// The texts at a path; a list on the way stands for all of its items.
+fn texts_at(value: &serde_json::Value, path: &[&str]) -> Vec<String> {
+    use serde_json::Value;
+    match (value, path) {
+        (Value::Array(items), _) => items.iter().flat_map(|item| texts_at(item, path)).collect(),
+        (Value::Object(fields), [first, rest @ ..]) => fields
+            .get(*first)
+            .map_or_else(Vec::new, |value| texts_at(value, rest)),
+        (Value::String(text), []) => vec![text.clone()],
+        (Value::Number(number), []) => vec![number.to_string()],
+        _ => Vec::new(),
+    }
 }
 
 /// All requests of one sort, expanded.

@@ -5,8 +5,7 @@ mod encode;
 mod frames;
 
 pub use encode::{
-    Connect, Unfit, Will, connect, disconnect, ping, pubcomp, publish, publish_ack, pubrel,
-    subscribe,
+    Connect, Unfit, Will, connect, ping, pubcomp, publish, publish_ack, pubrel, subscribe,
 };
 pub use frames::{Frame, Frames, Skip};
 

@@ -114,10 +114,6 @@ impl Plugin for Mqtt {
         handover::pack(&self.session, &self.outbox, self.mapping.known()).map(Some)
     }
 
-    fn stop(&mut self) {
-        self.wire.leave(&self.session);
-    }
-
     fn on_inputs(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         self.until = Instant::now() + AT_ONCE;
         for input in inputs {

@@ -1,8 +1,8 @@
 //! The socket of the session: opened, opened again after a loss, watched, and handed over on a reload.
 
-use crate::codec::{self, Connect, Will};
+use crate::codec::{Connect, Will};
 use crate::config::{Address, Config};
-use crate::session::{MOST_UNDER_WAY, Phase, Session};
+use crate::session::{MOST_UNDER_WAY, Session};
 use hearthgate_plugin::net::TcpStream;
 use hearthgate_plugin::{Backoff, HostError, Reason, Start, TimerId, log, secrets, timers};
 use std::hash::{BuildHasher, RandomState};
@@ -176,17 +176,6 @@ impl Wire {
     /// Whether nothing is under way, not even a try.
     pub fn is_idle(&self) -> bool {
         self.socket == Socket::Closed
-    }
-
-    /// Leaves, so that the broker keeps our last will to itself.
-    pub fn leave(&self, session: &Session) {
-        if let Socket::Open(stream, _) = self.socket
-            && session.phase() == Phase::Up
-        {
-            // It is closed anyway.
-            let _ = stream.send(&codec::disconnect());
-            stream.close();
-        }
     }
 }
 

@@ -131,7 +131,7 @@ fn what_nobody_asked_for_is_told() {
 
 #[test]
 fn requests_take_values_from_the_configuration() {
-    let config = json!({ "url": "ws://a", "hosts": ["b", "c"], "inner": { "port": 1 } });
+    let config = json!({ "url": "ws://a", "hosts": ["b", "c"], "inner": { "port": 1 }, "targets": [{ "url": "http://d" }, {}, { "url": "http://e" }] });
     let serde_json::Value::Object(config) = config else {
         panic!("an object")
     };
@@ -142,6 +142,7 @@ fn requests_take_values_from_the_configuration() {
             "tcp://${config.hosts}:${config.inner.port}",
             vec!["tcp://b:1", "tcp://c:1"],
         ),
+        ("${config.targets.url}", vec!["http://d", "http://e"]),
         ("${config.absent}", vec![]),
     ] {
         assert_eq!(expand(request, &config), expected, "{request}");

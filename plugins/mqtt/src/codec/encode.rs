@@ -172,11 +172,6 @@ pub fn ping() -> Vec<u8> {
     vec![0xC0, 0]
 }
 
-/// DISCONNECT: we leave on purpose, so the broker keeps our last will to itself.
-pub fn disconnect() -> Vec<u8> {
-    vec![0xE0, 0]
-}
-
 fn short(first: u8, id: u16) -> Vec<u8> {
     let [high, low] = id.to_be_bytes();
     vec![first, 2, high, low]

@@ -1,0 +1,272 @@
+//! Thresholds: when a figure is beyond one for long enough, an alert is raised; when it is back beyond the point of
+//! clearing, the alert is cleared. Between the two nothing changes, so that a figure on the edge does not flap.
+
+use crate::names::Pattern;
+use hearthgate_plugin::events::{Alert, AlertCleared, AlertRaised, AlertSeverity, AlertStatus, Object};
+use hearthgate_plugin::{Event, Failure, duration};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// So many alerts may stand at once.
+const MOST: usize = 200;
+
+/// A threshold.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Threshold {
+    pub name: String,
+    pub metric: Pattern,
+    #[serde(default)]
+    pub target: Option<Pattern>,
+    #[serde(default)]
+    pub above: Option<f64>,
+    #[serde(default)]
+    pub below: Option<f64>,
+    #[serde(default)]
+    pub clear: Option<f64>,
+    #[serde(default, rename = "for", deserialize_with = "duration")]
+    pub hold: Duration,
+    #[serde(default = "medium")]
+    pub severity: AlertSeverity,
+    #[serde(default = "device")]
+    pub category: String,
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+fn medium() -> AlertSeverity {
+    AlertSeverity::Medium
+}
+
+fn device() -> String {
+    "device".to_owned()
+}
+
+/// Where a figure stands towards a threshold. Handed from one instance to the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Standing {
+    /// Beyond it since then, in milliseconds since the Unix epoch, and not for long enough.
+    Beyond(u64),
+    /// An alert stands: its category.
+    Raised(String),
+}
+
+/// The standings, by the alerts' ids.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standings(BTreeMap<String, Standing>);
+
+impl Threshold {
+    /// Checks it.
+    ///
+    /// # Errors
+    /// What can't work, in words.
+    pub fn check(&self) -> Result<(), String> {
+        match (self.above, self.below, self.clear) {
+            (None, None, _) | (Some(_), Some(_), _) => Err("needs either above or below".to_owned()),
+            (Some(above), _, Some(clear)) if clear > above => Err("clear must not be more than above".to_owned()),
+            (_, Some(below), Some(clear)) if clear < below => Err("clear must not be less than below".to_owned()),
+            _ if self.name.is_empty() || self.category.is_empty() => Err("needs a name and a category".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_beyond(&self, value: f64) -> bool {
+        self.above.is_some_and(|above| value > above) || self.below.is_some_and(|below| value < below)
+    }
+
+    fn is_back(&self, value: f64) -> bool {
+        match (self.above, self.below) {
+            (Some(above), _) => value <= self.clear.unwrap_or(above),
+            (_, Some(below)) => value >= self.clear.unwrap_or(below),
+            _ => true,
+        }
+    }
+
+    fn alert(&self, id: &str, target: &str, metric: &str, value: f64, status: AlertStatus) -> Alert {
+        let (word, limit) = match (self.above, self.below) {
+            (Some(above), _) => ("above", above),
+            (_, below) => ("below", below.unwrap_or_default()),
+        };
+        let title = self.title.clone().unwrap_or_else(|| format!("{target}: {metric} is {word} {limit}"));
+        let details = [
+            ("threshold", self.name.as_str().into()),
+            ("target", target.into()),
+            ("metric", metric.into()),
+            ("value", value.into()),
+            ("limit", limit.into()),
+        ];
+        Alert {
+            message: Some(format!("{metric} of {target} is {value}; the threshold is {word} {limit}")),
+            reason: Some(self.name.clone()),
+            details: Some(details.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Object>()),
+            ..Alert::new(id, &*self.category, self.severity, title, status)
+        }
+    }
+}
+
+impl Standings {
+    /// Holds the figures of a target against the thresholds. `now`: milliseconds since the Unix epoch.
+    pub fn judge(&mut self, thresholds: &[Threshold], target: &str, metrics: &BTreeMap<String, f64>, now: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        for threshold in thresholds {
+            if threshold.target.as_ref().is_some_and(|pattern| !pattern.matches(target)) {
+                continue;
+            }
+            for (metric, value) in metrics.iter().filter(|(name, _)| threshold.metric.matches(name)) {
+                events.extend(self.judge_one(threshold, target, metric, *value, now));
+            }
+        }
+        events
+    }
+
+    fn judge_one(&mut self, threshold: &Threshold, target: &str, metric: &str, value: f64, now: u64) -> Option<Event> {
+        let id = format!("{}:{target}:{metric}", threshold.name);
+        let hold = u64::try_from(threshold.hold.as_millis()).unwrap_or(u64::MAX);
+        match self.0.get_mut(&id) {
+            Some(Standing::Raised(_)) if threshold.is_back(value) => {
+                self.0.remove(&id);
+                let alert = threshold.alert(&id, target, metric, value, AlertStatus::Cleared);
+                Some(labelled(Event::of(&AlertCleared(alert)), threshold.severity, &threshold.category))
+            }
+            Some(Standing::Raised(_)) => None,
+            _ if !threshold.is_beyond(value) => {
+                self.0.remove(&id);
+                None
+            }
+            None if self.0.len() >= MOST => None,
+            standing => {
+                let since = match standing {
+                    // A clock that was put back starts it anew.
+                    Some(Standing::Beyond(since)) if *since <= now => *since,
+                    _ => now,
+                };
+                if now - since < hold {
+                    self.0.insert(id, Standing::Beyond(since));
+                    return None;
+                }
+                let alert = threshold.alert(&id, target, metric, value, AlertStatus::Open);
+                self.0.insert(id, Standing::Raised(threshold.category.clone()));
+                Some(labelled(Event::of(&AlertRaised(alert)), threshold.severity, &threshold.category))
+            }
+        }
+    }
+
+    /// Clears the alerts of thresholds that the configuration no longer has.
+    pub fn keep_only(&mut self, thresholds: &[Threshold]) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.0.retain(|id, standing| {
+            let is_of = |t: &&Threshold| id.strip_prefix(&*t.name).is_some_and(|rest| rest.starts_with(':'));
+            let threshold = thresholds.iter().find(is_of);
+            let Standing::Raised(category) = standing else {
+                return threshold.is_some();
+            };
+            let keeps = threshold.is_some_and(|t| t.category == *category);
+            if !keeps {
+                let severity = threshold.map_or(AlertSeverity::Low, |t| t.severity);
+                let mut alert = Alert::new(&**id, &**category, severity, "the threshold was removed", AlertStatus::Cleared);
+                alert.message = Some("The configuration no longer has this threshold.".to_owned());
+                events.push(labelled(Event::of(&AlertCleared(alert)), severity, category));
+            }
+            keeps
+        });
+        events
+    }
+}
+
+fn labelled(event: Event, severity: AlertSeverity, category: &str) -> Event {
+    event.label("severity", severity.as_str()).label("category", category)
+}
+
+/// Checks all of them.
+///
+/// # Errors
+/// Names the key.
+pub fn check(thresholds: &[Threshold]) -> Result<(), Failure> {
+    for (i, threshold) in thresholds.iter().enumerate() {
+        let key = format!("thresholds.{i}");
+        threshold.check().map_err(|reason| Failure::misconfigured(&*key, reason))?;
+        if thresholds[..i].iter().any(|other| other.name == threshold.name) {
+            return Err(Failure::misconfigured(key, format!("there are two named {}", threshold.name)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn threshold(change: Value) -> Threshold {
+        let mut config = json!({"name": "hot", "metric": "temp*", "for": "10s"});
+        config.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        serde_json::from_value(config).unwrap()
+    }
+
+    /// What becomes of values, one each second: `+` raised, `-` cleared, `.` nothing.
+    fn judged(threshold: &Threshold, values: &[f64]) -> String {
+        let mut standings = Standings::default();
+        let judge = |(i, value): (usize, &f64)| {
+            let metrics = [("temp".to_owned(), *value), ("other".to_owned(), 1e9)].into();
+            let events = standings.judge(std::slice::from_ref(threshold), "host", &metrics, i as u64 * 1_000);
+            let raised = standings.0.values().any(|s| matches!(s, Standing::Raised(_)));
+            match events.len() {
+                0 => '.',
+                _ if raised => '+',
+                _ => '-',
+            }
+        };
+        values.iter().enumerate().map(judge).collect()
+    }
+
+    #[test]
+    fn an_alert_is_raised_and_cleared_with_hysteresis() {
+        let above = threshold(json!({"above": 80.0, "clear": 70.0, "for": "0s"}));
+        assert_eq!(judged(&above, &[80.0, 81.0, 90.0, 75.0, 85.0, 70.0, 75.0, 81.0]), ".+...-.+");
+        let below = threshold(json!({"below": 10.0, "clear": 20.0, "for": "0s"}));
+        assert_eq!(judged(&below, &[15.0, 9.0, 15.0, 9.0, 20.0, 15.0]), ".+..-.");
+        let plain = threshold(json!({"above": 80.0, "for": "0s"}));
+        assert_eq!(judged(&plain, &[81.0, 80.0, 81.0]), "+-+");
+    }
+
+    #[test]
+    fn it_must_hold_for_its_time() {
+        let held = threshold(json!({"above": 80.0, "for": "2s"}));
+        assert_eq!(judged(&held, &[81.0, 82.0, 83.0, 79.0]), "..+-");
+        assert_eq!(judged(&held, &[81.0, 82.0, 79.0, 81.0, 82.0, 83.0]), ".....+");
+        let mut standings = Standings::default();
+        let metrics = [("temp".to_owned(), 99.0)].into();
+        let mut at = |now| standings.judge(std::slice::from_ref(&held), "host", &metrics, now).len();
+        assert_eq!((at(10_000), at(1_000), at(2_000), at(3_000)), (0, 0, 0, 1), "the clock was put back");
+    }
+
+    #[test]
+    fn an_alert_says_what_it_is_about() {
+        let held = threshold(json!({"above": 80.0, "for": "0s", "severity": "high", "target": "ho*"}));
+        let mut standings = Standings::default();
+        let metrics = [("temp{cpu=0}".to_owned(), 99.0)].into();
+        assert!(standings.judge(std::slice::from_ref(&held), "nas", &metrics, 1).is_empty());
+        for event in standings.judge(std::slice::from_ref(&held), "host", &metrics, 1) {
+            event.publish().unwrap();
+        }
+        let published = hearthgate_plugin::testing::published();
+        let data: Value = serde_json::from_str(&published[0].data).unwrap();
+        assert_eq!(published[0].topic, "alert/device/hot:host:temp{cpu=0}");
+        assert_eq!(data["title"], "host: temp{cpu=0} is above 80");
+        assert_eq!((&data["severity"], &data["status"], &data["details"]["value"]), (&json!("high"), &json!("open"), &json!(99.0)));
+        assert_eq!(standings.keep_only(std::slice::from_ref(&held)).len(), 0);
+        assert_eq!(standings.keep_only(&[]).len(), 1, "its threshold is gone");
+        assert_eq!(standings, Standings::default());
+    }
+
+    #[test]
+    fn a_threshold_that_can_not_work_is_refused() {
+        for bad in [json!({}), json!({"above": 1.0, "below": 2.0}), json!({"above": 1.0, "clear": 2.0}), json!({"below": 2.0, "clear": 1.0}), json!({"above": 1.0, "name": ""})] {
+            assert!(threshold(bad.clone()).check().is_err(), "{bad}");
+        }
+        let twice = [threshold(json!({"above": 1.0})), threshold(json!({"above": 2.0}))];
+        assert!(check(&twice).is_err());
+    }
+}
