@@ -74,21 +74,26 @@ fn comment_line(text: &str) -> Line<'_> {
     match (words.next(), words.next(), words.next()) {
         (Some("EOF"), None, _) => Line::End,
         (Some("UNIT"), Some(name), Some(unit)) => Line::Unit(name, unit),
-        (Some("TYPE"), Some(name), Some(sort)) => Line::Type(name, match sort {
-            "counter" => Sort::Counter,
-            "gauge" => Sort::Gauge,
-            "histogram" | "gaugehistogram" => Sort::Histogram,
-            "summary" => Sort::Summary,
-            "info" => Sort::Info,
-            "stateset" => Sort::StateSet,
-            _ => Sort::Unknown,
-        }),
+        (Some("TYPE"), Some(name), Some(sort)) => Line::Type(
+            name,
+            match sort {
+                "counter" => Sort::Counter,
+                "gauge" => Sort::Gauge,
+                "histogram" | "gaugehistogram" => Sort::Histogram,
+                "summary" => Sort::Summary,
+                "info" => Sort::Info,
+                "stateset" => Sort::StateSet,
+                _ => Sort::Unknown,
+            },
+        ),
         _ => Line::Nothing,
     }
 }
 
 fn sample(text: &str) -> Result<Sample<'_>, Bad> {
-    let end = text.find(|c: char| !is_name(c)).ok_or(Bad("a name without a value"))?;
+    let end = text
+        .find(|c: char| !is_name(c))
+        .ok_or(Bad("a name without a value"))?;
     let (name, rest) = text.split_at(end);
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(Bad("no name"));
@@ -103,10 +108,17 @@ fn sample(text: &str) -> Result<Sample<'_>, Bad> {
     let rest = rest.split_once(" # ").map_or(rest, |(before, _)| before);
     let mut words = rest.split_ascii_whitespace();
     let value = words.next().and_then(number).ok_or(Bad("no value"))?;
-    let timestamp = words.next().map(|word| number(word).ok_or(Bad("a timestamp that is none")));
+    let timestamp = words
+        .next()
+        .map(|word| number(word).ok_or(Bad("a timestamp that is none")));
     let timestamp = timestamp.transpose()?;
     match words.next() {
-        None => Ok(Sample { name, labels, value, timestamp }),
+        None => Ok(Sample {
+            name,
+            labels,
+            value,
+            timestamp,
+        }),
         Some(_) => Err(Bad("something after the timestamp")),
     }
 }
@@ -129,7 +141,11 @@ fn labels(mut rest: &str) -> Result<(Vec<(&str, String)>, &str), Bad> {
             return Err(Bad("a label without a name"));
         }
         let after = after.trim_start_matches([' ', '\t']);
-        let (value, after) = quoted(after.strip_prefix('"').ok_or(Bad("a label's value without quotes"))?)?;
+        let (value, after) = quoted(
+            after
+                .strip_prefix('"')
+                .ok_or(Bad("a label's value without quotes"))?,
+        )?;
         if found.len() >= MOST_LABELS {
             return Err(Bad("too many labels"));
         }
@@ -174,27 +190,63 @@ mod tests {
 
     fn read(text: &str) -> Result<(&str, Vec<(&str, String)>, f64, Option<f64>), Bad> {
         match line(text)? {
-            Line::Sample(sample) => Ok((sample.name, sample.labels, sample.value, sample.timestamp)),
+            Line::Sample(sample) => {
+                Ok((sample.name, sample.labels, sample.value, sample.timestamp))
+            }
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn samples_are_read_as_documented() {
-        let check = |text: &str, name: &str, labels: &[(&str, &str)], value: f64, timestamp: Option<f64>| {
+        let check = |text: &str,
+                     name: &str,
+                     labels: &[(&str, &str)],
+                     value: f64,
+                     timestamp: Option<f64>| {
             let labels = labels.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
             assert_eq!(read(text), Ok((name, labels, value, timestamp)), "{text}");
         };
         check("up 1", "up", &[], 1.0, None);
         check("  up\t 1  ", "up", &[], 1.0, None);
-        check("a:b_c 1.5e-3 1395066363000", "a:b_c", &[], 0.0015, Some(1_395_066_363_000.0));
+        check(
+            "a:b_c 1.5e-3 1395066363000",
+            "a:b_c",
+            &[],
+            0.0015,
+            Some(1_395_066_363_000.0),
+        );
         check("a{} 1", "a", &[], 1.0, None);
         check(r#"a{b="c"} 1"#, "a", &[("b", "c")], 1.0, None);
-        check(r#"a { b = "c" , d="e", } -Inf"#, "a", &[("b", "c"), ("d", "e")], f64::NEG_INFINITY, None);
-        check(r#"a{p="C:\\DIR\\F",e="\"x\"\n\t"} +Inf -3"#, "a", &[("p", r"C:\DIR\F"), ("e", "\"x\"\n\\t")], f64::INFINITY, Some(-3.0));
+        check(
+            r#"a { b = "c" , d="e", } -Inf"#,
+            "a",
+            &[("b", "c"), ("d", "e")],
+            f64::NEG_INFINITY,
+            None,
+        );
+        check(
+            r#"a{p="C:\\DIR\\F",e="\"x\"\n\t"} +Inf -3"#,
+            "a",
+            &[("p", r"C:\DIR\F"), ("e", "\"x\"\n\\t")],
+            f64::INFINITY,
+            Some(-3.0),
+        );
         check(r#"a{b="}, # {"} 2"#, "a", &[("b", "}, # {")], 2.0, None);
-        check(r#"h_bucket{le="1"} 9 # {trace_id="K"} 0.67"#, "h_bucket", &[("le", "1")], 9.0, None);
-        check(r#"c_total 17 1520879607.789 # {id="x"} 1 2"#, "c_total", &[], 17.0, Some(1_520_879_607.789));
+        check(
+            r#"h_bucket{le="1"} 9 # {trace_id="K"} 0.67"#,
+            "h_bucket",
+            &[("le", "1")],
+            9.0,
+            None,
+        );
+        check(
+            r#"c_total 17 1520879607.789 # {id="x"} 1 2"#,
+            "c_total",
+            &[],
+            17.0,
+            Some(1_520_879_607.789),
+        );
     }
 
     #[test]
@@ -205,7 +257,9 @@ mod tests {
 
     #[test]
     fn what_can_not_be_read_is_said() {
-        let check = |text: &str, expected: &'static str| assert_eq!(line(text), Err(Bad(expected)), "{text}");
+        let check = |text: &str, expected: &'static str| {
+            assert_eq!(line(text), Err(Bad(expected)), "{text}")
+        };
         check("up", "a name without a value");
         check("up ", "a name without a value");
         check("up{a=\"b\"}", "no value");
@@ -233,7 +287,10 @@ mod tests {
         check("#   TYPE   up   counter", Line::Type("up", Sort::Counter));
         check("# TYPE up untyped", Line::Type("up", Sort::Unknown));
         check("# TYPE up", Line::Nothing);
-        check("# UNIT a_seconds seconds", Line::Unit("a_seconds", "seconds"));
+        check(
+            "# UNIT a_seconds seconds",
+            Line::Unit("a_seconds", "seconds"),
+        );
         check("# EOF", Line::End);
     }
 

@@ -1,19 +1,35 @@
-//! Figures of the machine, once a second, as `metrics.sample`. The names are in the README beside this crate.
+//! Figures of the machine, once a second, and of whatever speaks Prometheus' formats, as `metrics.sample`; and alerts
+//! where they are beyond thresholds. The names are in the README beside this crate.
 
+mod exposition;
+mod names;
 mod sample;
+mod series;
 mod snapshot;
+mod targets;
+mod thresholds;
 
+use hearthgate_plugin::events::{AdapterState, AdapterStatus, MetricsSample, Object};
 use hearthgate_plugin::{
-    Event, Failure, HostError, Plugin, Start, State, TimerId, duration, system,
+    Event, Failure, HostError, Input, Plugin, PublishError, Start, State, TimerId, duration, log,
+    system,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use series::Before;
 use snapshot::{Counters, Snapshot};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+use targets::{Scraped, TAG, Target, TargetConfig};
+use thresholds::{Standings, Threshold};
 
-/// The form of the state: [`Counters`].
-const STATE: u32 = 1;
+/// The form of the state: [`Memory`].
+const STATE: u32 = 2;
+/// The form that it had before there were targets: [`Counters`].
+const STATE_OF_0_1: u32 = 1;
 /// The host takes a snapshot at most every 200 ms; with less than this, figures would repeat.
 const SHORTEST: Duration = Duration::from_millis(250);
+/// So long one call may read answers. A call has 100 ms of processor time by default.
+const AT_ONCE: Duration = Duration::from_millis(25);
 
 /// The configuration.
 #[derive(Debug, Deserialize)]
@@ -22,14 +38,32 @@ struct Config {
     #[serde(deserialize_with = "duration")]
     interval: Duration,
     target: String,
+    #[serde(default)]
+    targets: Vec<TargetConfig>,
+    #[serde(default)]
+    thresholds: Vec<Threshold>,
     #[serde(flatten)]
     choice: sample::Choice,
 }
 
+/// What the next instance is handed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Memory {
+    machine: Option<Counters>,
+    targets: BTreeMap<String, Before>,
+    standings: Standings,
+}
+
 struct Metrics {
-    config: Config,
+    target: String,
+    choice: sample::Choice,
     /// The counters of the sample before, which rates are computed from. None before the first.
     before: Option<Counters>,
+    targets: Vec<Target>,
+    thresholds: Vec<Threshold>,
+    standings: Standings,
+    /// Whether it was said that alerts or statuses are not granted.
+    complained: bool,
 }
 
 impl Plugin for Metrics {
@@ -39,39 +73,189 @@ impl Plugin for Metrics {
         if config.interval < SHORTEST {
             return Err(Failure::misconfigured("interval", "must be at least 250ms"));
         }
+        thresholds::check(&config.thresholds)?;
         start.every(config.interval, "sample")?;
-        let before = start.state(STATE);
-        let mut metrics = Self { config, before };
+        let memory = remembered(start);
+        let targets = targets::start(start, config.targets, &config.target, memory.targets)?;
+        let mut metrics = Self {
+            target: config.target,
+            choice: config.choice,
+            before: memory.machine,
+            targets,
+            thresholds: config.thresholds,
+            standings: memory.standings,
+            complained: false,
+        };
+        let cleared = metrics.standings.keep_only(&metrics.thresholds);
+        metrics.publish_each(cleared)?;
+        metrics.tell()?;
         // The first sample is there at once, without rates; one that follows a reload waits for its tick.
         if metrics.before.is_none() {
             metrics.sample()?;
+            for i in 0..metrics.targets.len() {
+                metrics.ask(i)?;
+            }
         }
         Ok(metrics)
     }
 
     fn save(&self) -> Result<Option<State>, HostError> {
-        self.before
-            .as_ref()
-            .map(|counters| State::json(STATE, counters))
-            .transpose()
+        let targets = self.targets.iter();
+        let targets = targets.filter_map(|t| Some((t.config.name.clone(), t.before.clone()?)));
+        let memory = Memory {
+            machine: self.before.clone(),
+            targets: targets.collect(),
+            standings: self.standings.clone(),
+        };
+        match memory.machine {
+            None => Ok(None),
+            Some(_) => State::json(STATE, &memory).map(Some),
+        }
     }
 
-    fn on_timer(&mut self, _: TimerId, _: &str) -> Result<(), Failure> {
-        self.sample()
+    fn on_timer(&mut self, _: TimerId, tag: &str) -> Result<(), Failure> {
+        match tag.strip_prefix(TAG) {
+            Some(name) => match self.targets.iter().position(|t| t.config.name == name) {
+                Some(i) => self.ask(i),
+                None => Ok(()),
+            },
+            None if tag == "more" => self.read(),
+            None => self.sample(),
+        }
+    }
+
+    fn on_input(&mut self, input: Input) -> Result<(), Failure> {
+        let Input::HttpDone((id, answer)) = input else {
+            return Ok(());
+        };
+        let mut answer = Some(answer);
+        let now = now();
+        for i in 0..self.targets.len() {
+            if let Some(scraped) = self.targets[i].answered(id, &mut answer) {
+                self.scraped(i, scraped, now)?;
+            }
+        }
+        self.read()
     }
 }
 
+/// What the instance before this one left, in its form or the one before.
+fn remembered(start: &Start) -> Memory {
+    match &start.state {
+        Some(state) if state.schema == STATE_OF_0_1 => Memory {
+            machine: start.state(STATE_OF_0_1),
+            ..Memory::default()
+        },
+        _ => start.state(STATE).unwrap_or_default(),
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
 impl Metrics {
+    /// A sample of the machine.
     fn sample(&mut self) -> Result<(), Failure> {
         let snapshot: Snapshot = system::snapshot_as()?;
-        let sample = sample::of(
-            &snapshot,
-            self.before.as_ref(),
-            &self.config.target,
-            &self.config.choice,
-        );
+        let sample = sample::of(&snapshot, self.before.as_ref(), &self.target, &self.choice);
         Event::of(&sample).publish()?;
         self.before = Some(snapshot.counters());
+        self.judge(&sample.target, &sample.metrics, snapshot.taken_at)
+    }
+
+    fn judge(
+        &mut self,
+        target: &str,
+        metrics: &BTreeMap<String, f64>,
+        now: u64,
+    ) -> Result<(), Failure> {
+        let alerts = self.standings.judge(&self.thresholds, target, metrics, now);
+        self.publish_each(alerts)
+    }
+
+    fn ask(&mut self, i: usize) -> Result<(), Failure> {
+        let now = now();
+        match self.targets[i].ask() {
+            Some(scraped) => self.scraped(i, scraped, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads answers, as far as there is time in this call.
+    fn read(&mut self) -> Result<(), Failure> {
+        let until = Instant::now() + AT_ONCE;
+        let now = now();
+        for i in 0..self.targets.len() {
+            if let Some(scraped) = self.targets[i].read(until, now) {
+                self.scraped(i, scraped, now)?;
+            }
+        }
+        if self.targets.iter().any(Target::is_reading) {
+            targets::come_again()?;
+        }
+        Ok(())
+    }
+
+    fn scraped(&mut self, i: usize, scraped: Scraped, now: u64) -> Result<(), Failure> {
+        let name = self.targets[i].config.name.clone();
+        let sample = MetricsSample {
+            units: Some(scraped.units),
+            ..MetricsSample::new(&*name, scraped.metrics)
+        };
+        self.publish_each(vec![Event::of(&sample)])?;
+        self.judge(&name, &sample.metrics, now)?;
+        if scraped.news { self.tell() } else { Ok(()) }
+    }
+
+    /// How the targets are; where there are none, there is nothing to tell.
+    fn tell(&mut self) -> Result<(), Failure> {
+        if self.targets.is_empty() {
+            return Ok(());
+        }
+        let down = self.targets.iter().filter(|t| t.up() == Some(false));
+        let down: Vec<&str> = down.map(|t| t.config.name.as_str()).collect();
+        let status = match (
+            down.len(),
+            self.targets.iter().any(|t| t.up() == Some(true)),
+        ) {
+            (_, true) => AdapterState::Connected,
+            (0, false) => AdapterState::Connecting,
+            _ => AdapterState::Disconnected,
+        };
+        let reports: Object = self
+            .targets
+            .iter()
+            .map(|t| (t.config.name.clone(), t.report()))
+            .collect();
+        let status = AdapterStatus {
+            health: Some(
+                [("targets".to_owned(), reports.into())]
+                    .into_iter()
+                    .collect(),
+            ),
+            message: (!down.is_empty()).then(|| format!("down: {}", down.join(", "))),
+            ..AdapterStatus::new("metrics", "Metrics", status)
+        };
+        self.publish_each(vec![Event::of(&status)])
+    }
+
+    /// Publishes events one by one: what is refused is told once, and stops nothing.
+    fn publish_each(&mut self, events: Vec<Event>) -> Result<(), Failure> {
+        for event in events {
+            match event.publish() {
+                Ok(_) => {}
+                Err(PublishError::NotGranted(_)) if self.complained => {}
+                Err(error) => {
+                    self.complained = true;
+                    log::warn!("an event was not published: {error}");
+                }
+            }
+        }
         Ok(())
     }
 }

@@ -52,7 +52,11 @@ mod tests {
             ("*", "", true),
             ("", "a", false),
         ] {
-            assert_eq!(Pattern(pattern.to_owned()).matches(name), expected, "{pattern} {name}");
+            assert_eq!(
+                Pattern(pattern.to_owned()).matches(name),
+                expected,
+                "{pattern} {name}"
+            );
         }
     }
 }

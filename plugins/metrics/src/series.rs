@@ -103,7 +103,8 @@ impl Reading {
         self.samples += 1;
         let (family, sort) = self.family(sample.name);
         let is_bucket = sort == Sort::Histogram && sample.name.ends_with("_bucket");
-        let creation = sample.name.ends_with("_created") && sort != Sort::Gauge && family != sample.name;
+        let creation =
+            sample.name.ends_with("_created") && sort != Sort::Gauge && family != sample.name;
         if (is_bucket && !selection.buckets) || creation || sort == Sort::Info {
             return;
         }
@@ -116,8 +117,17 @@ impl Reading {
             self.beyond += 1;
             return;
         }
-        let unit = self.units.get(family).cloned().or_else(|| unit_of(sample.name));
-        let named = |name: &str| series(selection.rename.get(name).map_or(name, String::as_str), &sample.labels);
+        let unit = self
+            .units
+            .get(family)
+            .cloned()
+            .or_else(|| unit_of(sample.name));
+        let named = |name: &str| {
+            series(
+                selection.rename.get(name).map_or(name, String::as_str),
+                &sample.labels,
+            )
+        };
         let counts = match sort {
             Sort::Counter => true,
             Sort::Histogram | Sort::Summary => family != sample.name,
@@ -139,7 +149,8 @@ impl Reading {
             };
             let name = series(&name, &sample.labels);
             if let Some(unit) = unit.filter(|_| !sample.name.ends_with("_count")) {
-                self.figure_units.insert(name.clone(), format!("{unit}_per_second"));
+                self.figure_units
+                    .insert(name.clone(), format!("{unit}_per_second"));
             }
             self.counters.insert(name, sample.value);
         }
@@ -157,8 +168,12 @@ impl Reading {
         if let Some(sort) = self.sorts.get(name) {
             return (name, *sort);
         }
-        let endings = ["_total", "_created", "_bucket", "_count", "_sum", "_gcount", "_gsum", "_info"];
-        let families = endings.iter().filter_map(|ending| name.strip_suffix(ending));
+        let endings = [
+            "_total", "_created", "_bucket", "_count", "_sum", "_gcount", "_gsum", "_info",
+        ];
+        let families = endings
+            .iter()
+            .filter_map(|ending| name.strip_suffix(ending));
         let mut known = families.filter_map(|family| Some((family, *self.sorts.get(family)?)));
         known.next().unwrap_or((name, Sort::Unknown))
     }
@@ -167,7 +182,12 @@ impl Reading {
     ///
     /// # Errors
     /// This was no scrape: nothing in it could be read.
-    pub fn finish(self, before: Option<&Before>, now: u64, openmetrics: bool) -> Result<Figures, String> {
+    pub fn finish(
+        self,
+        before: Option<&Before>,
+        now: u64,
+        openmetrics: bool,
+    ) -> Result<Figures, String> {
         let first_bad = self.first_bad.map(|(bad, text)| format!("{bad}: {text:?}"));
         if self.samples == 0 {
             return Err(first_bad.unwrap_or_else(|| "there is no sample in it".to_owned()));
@@ -176,7 +196,9 @@ impl Reading {
             return Err("it was cut off: there is no # EOF".to_owned());
         }
         let mut metrics = self.figures;
-        let elapsed = before.and_then(|b| now.checked_sub(b.at)).filter(|ms| *ms > 0);
+        let elapsed = before
+            .and_then(|b| now.checked_sub(b.at))
+            .filter(|ms| *ms > 0);
         if let (Some(before), Some(elapsed)) = (before, elapsed) {
             for (name, value) in &self.counters {
                 let since = before.counters.get(name).map(|before| value - before);
@@ -191,7 +213,10 @@ impl Reading {
         Ok(Figures {
             metrics,
             units,
-            before: Before { at: now, counters: self.counters },
+            before: Before {
+                at: now,
+                counters: self.counters,
+            },
             bad: self.bad,
             first_bad,
             beyond: self.beyond,
@@ -204,16 +229,27 @@ fn series(name: &str, labels: &[(&str, String)]) -> String {
     if labels.is_empty() {
         return name.to_owned();
     }
-    let mut labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mut labels: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     labels.sort();
     format!("{name}{{{}}}", labels.join(","))
 }
 
 /// The unit that a name ends with, by the naming rules.
 fn unit_of(name: &str) -> Option<String> {
-    let name = ["_total", "_sum", "_bucket", "_count"].iter().fold(name, |n, ending| n.strip_suffix(ending).unwrap_or(n));
-    let units = ["seconds", "bytes", "celsius", "ratio", "volts", "amperes", "joules", "watts", "hertz", "meters", "grams"];
-    let found = units.iter().find(|unit| name.strip_suffix(**unit).is_some_and(|rest| rest.ends_with('_')));
+    let name = ["_total", "_sum", "_bucket", "_count"]
+        .iter()
+        .fold(name, |n, ending| n.strip_suffix(ending).unwrap_or(n));
+    let units = [
+        "seconds", "bytes", "celsius", "ratio", "volts", "amperes", "joules", "watts", "hertz",
+        "meters", "grams",
+    ];
+    let found = units.iter().find(|unit| {
+        name.strip_suffix(**unit)
+            .is_some_and(|rest| rest.ends_with('_'))
+    });
     found.map(|unit| (*unit).to_owned())
 }
 
@@ -223,7 +259,12 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn scrape(text: &str, selection: Value, before: Option<&Before>, now: u64) -> Result<Figures, String> {
+    fn scrape(
+        text: &str,
+        selection: Value,
+        before: Option<&Before>,
+        now: u64,
+    ) -> Result<Figures, String> {
         let selection: Selection = serde_json::from_value(selection).unwrap();
         let mut reading = Reading::default();
         text.lines().for_each(|line| reading.take(line, &selection));
@@ -255,32 +296,56 @@ untyped_total 5
     #[test]
     fn counters_become_rates_and_the_rest_stays() {
         let first = scrape(TEXT, json!({}), None, 1_000).unwrap();
-        assert_eq!(metrics(&first), json!({"temp_celsius": 21.5, "rpc{quantile=0.9}": 4773.0}));
-        let later = TEXT.replace("1000\n", "1200\n").replace("_sum 3", "_sum 5").replace("untyped_total 5", "untyped_total 4");
+        assert_eq!(
+            metrics(&first),
+            json!({"temp_celsius": 21.5, "rpc{quantile=0.9}": 4773.0})
+        );
+        let later = TEXT
+            .replace("1000\n", "1200\n")
+            .replace("_sum 3", "_sum 5")
+            .replace("untyped_total 5", "untyped_total 4");
         let second = scrape(&later, json!({}), Some(&first.before), 11_000).unwrap();
-        assert_eq!(metrics(&second), json!({
-            "temp_celsius": 21.5, "rpc{quantile=0.9}": 4773.0, "http_requests_rate{code=200,method=post}": 20.0,
-            "rpc_sum_rate": 0.0, "rpc_count_rate": 0.0, "lat_seconds_sum_rate": 0.2, "lat_seconds_count_rate": 0.0,
-        }), "a counter that began anew has no rate");
+        assert_eq!(
+            metrics(&second),
+            json!({
+                "temp_celsius": 21.5, "rpc{quantile=0.9}": 4773.0, "http_requests_rate{code=200,method=post}": 20.0,
+                "rpc_sum_rate": 0.0, "rpc_count_rate": 0.0, "lat_seconds_sum_rate": 0.2, "lat_seconds_count_rate": 0.0,
+            }),
+            "a counter that began anew has no rate"
+        );
         assert_eq!(second.units["lat_seconds_sum_rate"], "seconds_per_second");
         assert_eq!(second.units["temp_celsius"], "celsius");
         let same_moment = scrape(&later, json!({}), Some(&second.before), 11_000).unwrap();
-        assert_eq!(same_moment.metrics.len(), 2, "no time has passed to divide by");
+        assert_eq!(
+            same_moment.metrics.len(),
+            2,
+            "no time has passed to divide by"
+        );
     }
 
     #[test]
     fn series_are_selected_renamed_and_bounded() {
         let only = |selection: Value| metrics(&scrape(TEXT, selection, None, 1).unwrap());
-        assert_eq!(only(json!({"select": ["temp*"]})), json!({"temp_celsius": 21.5}));
+        assert_eq!(
+            only(json!({"select": ["temp*"]})),
+            json!({"temp_celsius": 21.5})
+        );
         assert_eq!(only(json!({"skip": ["temp*", "rpc"]})), json!({}));
-        let renamed = only(json!({"select": ["temp*"], "rename": {"temp_celsius": "room.temperature"}}));
+        let renamed =
+            only(json!({"select": ["temp*"], "rename": {"temp_celsius": "room.temperature"}}));
         assert_eq!(renamed, json!({"room.temperature": 21.5}));
         let raw = only(json!({"select": ["http*", "untyped*"], "counters": "raw"}));
-        assert_eq!(raw, json!({"http_requests_total{code=200,method=post}": 1000.0, "untyped_total": 5.0}));
+        assert_eq!(
+            raw,
+            json!({"http_requests_total{code=200,method=post}": 1000.0, "untyped_total": 5.0})
+        );
         let buckets = only(json!({"select": ["lat*"], "counters": "raw", "buckets": true}));
         assert_eq!(buckets["lat_seconds_bucket{le=0.5}"], 5.0);
         let few = scrape(TEXT, json!({"max-series": 2}), None, 1).unwrap();
-        assert_eq!((few.metrics.len() + few.before.counters.len(), few.beyond), (2, 5));
+        assert_eq!(
+            (few.metrics.len() + few.before.counters.len(), few.beyond),
+            (2, 5)
+        );
     }
 
     #[test]
@@ -289,17 +354,29 @@ untyped_total 5
                     b_info{version=\"1\"} 1\n# TYPE s stateset\ns{s=\"on\"} 1\n# EOF\nafter 1\n";
         let figures = scrape(text, json!({"counters": "raw"}), None, 1).unwrap();
         assert_eq!(metrics(&figures), json!({"a_total": 3.0, "s{s=on}": 1.0}));
-        let cut = Reading { samples: 1, ..Reading::default() };
-        assert_eq!(cut.finish(None, 1, true), Err("it was cut off: there is no # EOF".to_owned()));
+        let cut = Reading {
+            samples: 1,
+            ..Reading::default()
+        };
+        assert_eq!(
+            cut.finish(None, 1, true),
+            Err("it was cut off: there is no # EOF".to_owned())
+        );
     }
 
     #[test]
     fn a_bad_line_is_counted_and_the_rest_is_read() {
         let figures = scrape("a 1\nb{x=\"y\nc 3\n", json!({}), None, 1).unwrap();
         assert_eq!(metrics(&figures), json!({"a": 1.0, "c": 3.0}));
-        assert_eq!((figures.bad, figures.first_bad.as_deref()), (1, Some(r#"a label's value that doesn't end: "b{x=\"y""#)));
+        assert_eq!(
+            (figures.bad, figures.first_bad.as_deref()),
+            (1, Some(r#"a label's value that doesn't end: "b{x=\"y""#))
+        );
         let html = scrape("<html>\n<body>hello</body>\n", json!({}), None, 1);
         assert_eq!(html, Err(r#"no name: "<html>""#.to_owned()));
-        assert_eq!(scrape("", json!({}), None, 1), Err("there is no sample in it".to_owned()));
+        assert_eq!(
+            scrape("", json!({}), None, 1),
+            Err("there is no sample in it".to_owned())
+        );
     }
 }

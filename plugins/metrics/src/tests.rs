@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use hearthgate_plugin::net::{HttpResponse, NetError};
 use hearthgate_plugin::testing;
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -166,4 +167,182 @@ fn without_the_grant_it_says_so() {
         panic!("it started")
     };
     assert!(reason.starts_with("system.snapshot: "), "{reason}");
+}
+
+/// A configuration with a target and a threshold on it.
+fn with_target(change: Value) -> Config {
+    let mut target = json!({"name": "nas", "url": "http://nas:9100/metrics", "interval": "10s"});
+    target
+        .as_object_mut()
+        .unwrap()
+        .extend(change.as_object().unwrap().clone());
+    let config = json!({
+        "interval": "1s", "target": "host", "cores": true, "skip-networks": [], "skip-disks": [], "targets": [target],
+        "thresholds": [{"name": "gone", "metric": "up", "target": "nas", "below": 1.0}],
+    });
+    serde_json::from_value(config).unwrap()
+}
+
+fn started(config: Config) -> Metrics {
+    let mut start = testing::start("fresh", None, vec![], vec![]);
+    Metrics::init(&mut start, config).unwrap()
+}
+
+/// Answers the request that was made last, and tells what was published: kind and data.
+fn answer(
+    metrics: &mut Metrics,
+    request: u64,
+    answer: Result<(u16, &str, bool), NetError>,
+) -> Vec<(String, Value)> {
+    testing::published();
+    let answer = answer.map(|(status, body, truncated)| HttpResponse {
+        status,
+        headers: vec![],
+        body: body.as_bytes().to_vec(),
+        truncated,
+    });
+    metrics
+        .on_input(Input::HttpDone((request, answer)))
+        .unwrap();
+    let published = testing::published().into_iter();
+    published
+        .map(|e| (e.kind, serde_json::from_str(&e.data).unwrap()))
+        .collect()
+}
+
+/// Makes the timer of the target tick, and gives the request's id.
+fn asked(metrics: &mut Metrics) -> u64 {
+    metrics.on_timer(2, "scrape:nas").unwrap();
+    let calls = testing::calls();
+    assert!(
+        calls
+            .iter()
+            .any(|call| call == "http.start GET http://nas:9100/metrics"),
+        "{calls:?}"
+    );
+    testing::last_id()
+}
+
+#[test]
+fn a_target_is_scraped_and_told_of() {
+    let _next = machine_tells();
+    let mut metrics = started(with_target(json!({"select": ["load"]})));
+    let request = metrics.targets[0]
+        .asked()
+        .expect("it is asked at the start");
+    let published = answer(
+        &mut metrics,
+        request,
+        Ok((200, "load 1.5\nother 2\n", false)),
+    );
+    let kinds: Vec<&str> = published.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["metrics.sample", "adapter.status"]);
+    assert_eq!(
+        (
+            &published[0].1["target"],
+            &published[0].1["metrics"]["load"]
+        ),
+        (&json!("nas"), &json!(1.5))
+    );
+    assert_eq!(published[0].1["metrics"].get("other"), None);
+    assert_eq!(published[1].1["status"], "connected");
+    testing::calls();
+    let request = asked(&mut metrics);
+    let published = answer(&mut metrics, request, Ok((200, "load 2\n", false)));
+    assert_eq!(published.len(), 1, "as before: no news of the adapter");
+}
+
+#[test]
+fn a_target_that_fails_is_told_once_and_raises_its_alert() {
+    let _next = machine_tells();
+    let mut metrics = started(with_target(json!({})));
+    let request = metrics.targets[0]
+        .asked()
+        .expect("it is asked at the start");
+    testing::calls();
+    let published = answer(&mut metrics, request, Err(NetError::Refused));
+    let kinds: Vec<&str> = published.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["metrics.sample", "alert.raised", "adapter.status"]);
+    assert_eq!(published[0].1["metrics"], json!({"up": 0.0}));
+    assert_eq!(
+        (&published[2].1["status"], &published[2].1["message"]),
+        (&json!("disconnected"), &json!("down: nas"))
+    );
+    testing::logged();
+    let bad = [
+        (404, "", false, "refuses: HTTP 404"),
+        (
+            200,
+            "<html>\n",
+            false,
+            "answers with no metrics: no name: \"<html>\"",
+        ),
+        (
+            200,
+            "a 1\n",
+            true,
+            "answers with too much: only 4 bytes of it are taken (limits.receive-size)",
+        ),
+    ];
+    for (status, body, truncated, expected) in bad {
+        let request = asked(&mut metrics);
+        let published = answer(&mut metrics, request, Ok((status, body, truncated)));
+        let report = &published.last().unwrap().1["health"]["targets"]["nas"];
+        assert_eq!(report["message"], expected);
+    }
+    assert_eq!(testing::logged().len(), 3, "once for each cause");
+    let request = asked(&mut metrics);
+    answer(&mut metrics, request, Ok((404, "", false)));
+    assert_eq!(testing::logged(), Vec::<String>::new());
+    let request = asked(&mut metrics);
+    let published = answer(&mut metrics, request, Ok((200, "a 1\nb{c=\"\n", false)));
+    let kinds: Vec<&str> = published.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(
+        kinds,
+        ["metrics.sample", "alert.cleared", "adapter.status"],
+        "a truncated line is skipped"
+    );
+    assert_eq!(
+        published[2].1["health"]["targets"]["nas"]["message"],
+        "1 lines can't be read"
+    );
+}
+
+#[test]
+fn an_upgrade_keeps_counters_and_alerts() {
+    let _next = machine_tells();
+    let mut metrics = started(with_target(json!({})));
+    let request = metrics.targets[0]
+        .asked()
+        .expect("it is asked at the start");
+    answer(&mut metrics, request, Ok((200, "a_total 10\n", false)));
+    let state = metrics.save().unwrap();
+    let mut start = testing::start("upgraded", state, vec![], vec![]);
+    let next = Metrics::init(&mut start, with_target(json!({}))).unwrap();
+    let before = next.targets[0].before.as_ref().expect("its counters");
+    assert_eq!(before.counters["a_rate"], 10.0);
+}
+
+#[test]
+fn the_state_of_the_version_before_is_understood() {
+    let _next = machine_tells();
+    let counters = State::json(1, &json!({"taken_at": 5, "networks": {"eth0": [1, 2]}})).unwrap();
+    let mut start = testing::start("upgraded", Some(counters), vec![], vec![]);
+    let metrics = Metrics::init(&mut start, config("1s")).unwrap();
+    assert_eq!(metrics.before.map(|counters| counters.taken_at), Some(5));
+}
+
+#[test]
+fn targets_that_can_not_work_are_named() {
+    let _next = machine_tells();
+    let check = |change: Value, key: &str| {
+        let mut start = testing::start("fresh", None, vec![], vec![]);
+        match Metrics::init(&mut start, with_target(change)).err() {
+            Some(Failure::Misconfigured(problems)) => assert_eq!(problems[0].0, key),
+            other => panic!("{other:?}"),
+        }
+    };
+    check(json!({"name": "host"}), "targets.0.name");
+    check(json!({"interval": "500ms"}), "targets.0.interval");
+    check(json!({"timeout": "11s"}), "targets.0.timeout");
 }

@@ -2,7 +2,9 @@
 //! clearing, the alert is cleared. Between the two nothing changes, so that a figure on the edge does not flap.
 
 use crate::names::Pattern;
-use hearthgate_plugin::events::{Alert, AlertCleared, AlertRaised, AlertSeverity, AlertStatus, Object};
+use hearthgate_plugin::events::{
+    Alert, AlertCleared, AlertRaised, AlertSeverity, AlertStatus, Object,
+};
 use hearthgate_plugin::{Event, Failure, duration};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,16 +65,25 @@ impl Threshold {
     /// What can't work, in words.
     pub fn check(&self) -> Result<(), String> {
         match (self.above, self.below, self.clear) {
-            (None, None, _) | (Some(_), Some(_), _) => Err("needs either above or below".to_owned()),
-            (Some(above), _, Some(clear)) if clear > above => Err("clear must not be more than above".to_owned()),
-            (_, Some(below), Some(clear)) if clear < below => Err("clear must not be less than below".to_owned()),
-            _ if self.name.is_empty() || self.category.is_empty() => Err("needs a name and a category".to_owned()),
+            (None, None, _) | (Some(_), Some(_), _) => {
+                Err("needs either above or below".to_owned())
+            }
+            (Some(above), _, Some(clear)) if clear > above => {
+                Err("clear must not be more than above".to_owned())
+            }
+            (_, Some(below), Some(clear)) if clear < below => {
+                Err("clear must not be less than below".to_owned())
+            }
+            _ if self.name.is_empty() || self.category.is_empty() => {
+                Err("needs a name and a category".to_owned())
+            }
             _ => Ok(()),
         }
     }
 
     fn is_beyond(&self, value: f64) -> bool {
-        self.above.is_some_and(|above| value > above) || self.below.is_some_and(|below| value < below)
+        self.above.is_some_and(|above| value > above)
+            || self.below.is_some_and(|below| value < below)
     }
 
     fn is_back(&self, value: f64) -> bool {
@@ -83,12 +94,22 @@ impl Threshold {
         }
     }
 
-    fn alert(&self, id: &str, target: &str, metric: &str, value: f64, status: AlertStatus) -> Alert {
+    fn alert(
+        &self,
+        id: &str,
+        target: &str,
+        metric: &str,
+        value: f64,
+        status: AlertStatus,
+    ) -> Alert {
         let (word, limit) = match (self.above, self.below) {
             (Some(above), _) => ("above", above),
             (_, below) => ("below", below.unwrap_or_default()),
         };
-        let title = self.title.clone().unwrap_or_else(|| format!("{target}: {metric} is {word} {limit}"));
+        let title = self
+            .title
+            .clone()
+            .unwrap_or_else(|| format!("{target}: {metric} is {word} {limit}"));
         let details = [
             ("threshold", self.name.as_str().into()),
             ("target", target.into()),
@@ -97,9 +118,16 @@ impl Threshold {
             ("limit", limit.into()),
         ];
         Alert {
-            message: Some(format!("{metric} of {target} is {value}; the threshold is {word} {limit}")),
+            message: Some(format!(
+                "{metric} of {target} is {value}; the threshold is {word} {limit}"
+            )),
             reason: Some(self.name.clone()),
-            details: Some(details.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Object>()),
+            details: Some(
+                details
+                    .into_iter()
+                    .map(|(k, v)| (k.to_owned(), v))
+                    .collect::<Object>(),
+            ),
             ..Alert::new(id, &*self.category, self.severity, title, status)
         }
     }
@@ -107,34 +135,59 @@ impl Threshold {
 
 impl Standings {
     /// Holds the figures of a target against the thresholds. `now`: milliseconds since the Unix epoch.
-    pub fn judge(&mut self, thresholds: &[Threshold], target: &str, metrics: &BTreeMap<String, f64>, now: u64) -> Vec<Event> {
+    pub fn judge(
+        &mut self,
+        thresholds: &[Threshold],
+        target: &str,
+        metrics: &BTreeMap<String, f64>,
+        now: u64,
+    ) -> Vec<Event> {
         let mut events = Vec::new();
         for threshold in thresholds {
-            if threshold.target.as_ref().is_some_and(|pattern| !pattern.matches(target)) {
+            if threshold
+                .target
+                .as_ref()
+                .is_some_and(|pattern| !pattern.matches(target))
+            {
                 continue;
             }
-            for (metric, value) in metrics.iter().filter(|(name, _)| threshold.metric.matches(name)) {
+            for (metric, value) in metrics
+                .iter()
+                .filter(|(name, _)| threshold.metric.matches(name))
+            {
                 events.extend(self.judge_one(threshold, target, metric, *value, now));
             }
         }
         events
     }
 
-    fn judge_one(&mut self, threshold: &Threshold, target: &str, metric: &str, value: f64, now: u64) -> Option<Event> {
+    fn judge_one(
+        &mut self,
+        threshold: &Threshold,
+        target: &str,
+        metric: &str,
+        value: f64,
+        now: u64,
+    ) -> Option<Event> {
         let id = format!("{}:{target}:{metric}", threshold.name);
         let hold = u64::try_from(threshold.hold.as_millis()).unwrap_or(u64::MAX);
-        match self.0.get_mut(&id) {
+        let full = self.0.len() >= MOST;
+        match self.0.get(&id) {
             Some(Standing::Raised(_)) if threshold.is_back(value) => {
                 self.0.remove(&id);
                 let alert = threshold.alert(&id, target, metric, value, AlertStatus::Cleared);
-                Some(labelled(Event::of(&AlertCleared(alert)), threshold.severity, &threshold.category))
+                Some(labelled(
+                    Event::of(&AlertCleared(alert)),
+                    threshold.severity,
+                    &threshold.category,
+                ))
             }
             Some(Standing::Raised(_)) => None,
             _ if !threshold.is_beyond(value) => {
                 self.0.remove(&id);
                 None
             }
-            None if self.0.len() >= MOST => None,
+            None if full => None,
             standing => {
                 let since = match standing {
                     // A clock that was put back starts it anew.
@@ -146,8 +199,13 @@ impl Standings {
                     return None;
                 }
                 let alert = threshold.alert(&id, target, metric, value, AlertStatus::Open);
-                self.0.insert(id, Standing::Raised(threshold.category.clone()));
-                Some(labelled(Event::of(&AlertRaised(alert)), threshold.severity, &threshold.category))
+                self.0
+                    .insert(id, Standing::Raised(threshold.category.clone()));
+                Some(labelled(
+                    Event::of(&AlertRaised(alert)),
+                    threshold.severity,
+                    &threshold.category,
+                ))
             }
         }
     }
@@ -156,7 +214,10 @@ impl Standings {
     pub fn keep_only(&mut self, thresholds: &[Threshold]) -> Vec<Event> {
         let mut events = Vec::new();
         self.0.retain(|id, standing| {
-            let is_of = |t: &&Threshold| id.strip_prefix(&*t.name).is_some_and(|rest| rest.starts_with(':'));
+            let is_of = |t: &&Threshold| {
+                id.strip_prefix(&*t.name)
+                    .is_some_and(|rest| rest.starts_with(':'))
+            };
             let threshold = thresholds.iter().find(is_of);
             let Standing::Raised(category) = standing else {
                 return threshold.is_some();
@@ -164,9 +225,19 @@ impl Standings {
             let keeps = threshold.is_some_and(|t| t.category == *category);
             if !keeps {
                 let severity = threshold.map_or(AlertSeverity::Low, |t| t.severity);
-                let mut alert = Alert::new(&**id, &**category, severity, "the threshold was removed", AlertStatus::Cleared);
+                let mut alert = Alert::new(
+                    &**id,
+                    &**category,
+                    severity,
+                    "the threshold was removed",
+                    AlertStatus::Cleared,
+                );
                 alert.message = Some("The configuration no longer has this threshold.".to_owned());
-                events.push(labelled(Event::of(&AlertCleared(alert)), severity, category));
+                events.push(labelled(
+                    Event::of(&AlertCleared(alert)),
+                    severity,
+                    category,
+                ));
             }
             keeps
         });
@@ -175,7 +246,9 @@ impl Standings {
 }
 
 fn labelled(event: Event, severity: AlertSeverity, category: &str) -> Event {
-    event.label("severity", severity.as_str()).label("category", category)
+    event
+        .label("severity", severity.as_str())
+        .label("category", category)
 }
 
 /// Checks all of them.
@@ -185,9 +258,17 @@ fn labelled(event: Event, severity: AlertSeverity, category: &str) -> Event {
 pub fn check(thresholds: &[Threshold]) -> Result<(), Failure> {
     for (i, threshold) in thresholds.iter().enumerate() {
         let key = format!("thresholds.{i}");
-        threshold.check().map_err(|reason| Failure::misconfigured(&*key, reason))?;
-        if thresholds[..i].iter().any(|other| other.name == threshold.name) {
-            return Err(Failure::misconfigured(key, format!("there are two named {}", threshold.name)));
+        threshold
+            .check()
+            .map_err(|reason| Failure::misconfigured(&*key, reason))?;
+        if thresholds[..i]
+            .iter()
+            .any(|other| other.name == threshold.name)
+        {
+            return Err(Failure::misconfigured(
+                key,
+                format!("there are two named {}", threshold.name),
+            ));
         }
     }
     Ok(())
@@ -201,7 +282,10 @@ mod tests {
 
     fn threshold(change: Value) -> Threshold {
         let mut config = json!({"name": "hot", "metric": "temp*", "for": "10s"});
-        config.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         serde_json::from_value(config).unwrap()
     }
 
@@ -210,8 +294,16 @@ mod tests {
         let mut standings = Standings::default();
         let judge = |(i, value): (usize, &f64)| {
             let metrics = [("temp".to_owned(), *value), ("other".to_owned(), 1e9)].into();
-            let events = standings.judge(std::slice::from_ref(threshold), "host", &metrics, i as u64 * 1_000);
-            let raised = standings.0.values().any(|s| matches!(s, Standing::Raised(_)));
+            let events = standings.judge(
+                std::slice::from_ref(threshold),
+                "host",
+                &metrics,
+                i as u64 * 1_000,
+            );
+            let raised = standings
+                .0
+                .values()
+                .any(|s| matches!(s, Standing::Raised(_)));
             match events.len() {
                 0 => '.',
                 _ if raised => '+',
@@ -224,9 +316,15 @@ mod tests {
     #[test]
     fn an_alert_is_raised_and_cleared_with_hysteresis() {
         let above = threshold(json!({"above": 80.0, "clear": 70.0, "for": "0s"}));
-        assert_eq!(judged(&above, &[80.0, 81.0, 90.0, 75.0, 85.0, 70.0, 75.0, 81.0]), ".+...-.+");
+        assert_eq!(
+            judged(&above, &[80.0, 81.0, 90.0, 75.0, 85.0, 70.0, 75.0, 81.0]),
+            ".+...-.+"
+        );
         let below = threshold(json!({"below": 10.0, "clear": 20.0, "for": "0s"}));
-        assert_eq!(judged(&below, &[15.0, 9.0, 15.0, 9.0, 20.0, 15.0]), ".+..-.");
+        assert_eq!(
+            judged(&below, &[15.0, 9.0, 15.0, 9.0, 20.0, 15.0]),
+            ".+..-."
+        );
         let plain = threshold(json!({"above": 80.0, "for": "0s"}));
         assert_eq!(judged(&plain, &[81.0, 80.0, 81.0]), "+-+");
     }
@@ -235,19 +333,35 @@ mod tests {
     fn it_must_hold_for_its_time() {
         let held = threshold(json!({"above": 80.0, "for": "2s"}));
         assert_eq!(judged(&held, &[81.0, 82.0, 83.0, 79.0]), "..+-");
-        assert_eq!(judged(&held, &[81.0, 82.0, 79.0, 81.0, 82.0, 83.0]), ".....+");
+        assert_eq!(
+            judged(&held, &[81.0, 82.0, 79.0, 81.0, 82.0, 83.0]),
+            ".....+"
+        );
         let mut standings = Standings::default();
         let metrics = [("temp".to_owned(), 99.0)].into();
-        let mut at = |now| standings.judge(std::slice::from_ref(&held), "host", &metrics, now).len();
-        assert_eq!((at(10_000), at(1_000), at(2_000), at(3_000)), (0, 0, 0, 1), "the clock was put back");
+        let mut at = |now| {
+            standings
+                .judge(std::slice::from_ref(&held), "host", &metrics, now)
+                .len()
+        };
+        assert_eq!(
+            (at(10_000), at(1_000), at(2_000), at(3_000)),
+            (0, 0, 0, 1),
+            "the clock was put back"
+        );
     }
 
     #[test]
     fn an_alert_says_what_it_is_about() {
-        let held = threshold(json!({"above": 80.0, "for": "0s", "severity": "high", "target": "ho*"}));
+        let held =
+            threshold(json!({"above": 80.0, "for": "0s", "severity": "high", "target": "ho*"}));
         let mut standings = Standings::default();
         let metrics = [("temp{cpu=0}".to_owned(), 99.0)].into();
-        assert!(standings.judge(std::slice::from_ref(&held), "nas", &metrics, 1).is_empty());
+        assert!(
+            standings
+                .judge(std::slice::from_ref(&held), "nas", &metrics, 1)
+                .is_empty()
+        );
         for event in standings.judge(std::slice::from_ref(&held), "host", &metrics, 1) {
             event.publish().unwrap();
         }
@@ -255,7 +369,14 @@ mod tests {
         let data: Value = serde_json::from_str(&published[0].data).unwrap();
         assert_eq!(published[0].topic, "alert/device/hot:host:temp{cpu=0}");
         assert_eq!(data["title"], "host: temp{cpu=0} is above 80");
-        assert_eq!((&data["severity"], &data["status"], &data["details"]["value"]), (&json!("high"), &json!("open"), &json!(99.0)));
+        assert_eq!(
+            (
+                &data["severity"],
+                &data["status"],
+                &data["details"]["value"]
+            ),
+            (&json!("high"), &json!("open"), &json!(99.0))
+        );
         assert_eq!(standings.keep_only(std::slice::from_ref(&held)).len(), 0);
         assert_eq!(standings.keep_only(&[]).len(), 1, "its threshold is gone");
         assert_eq!(standings, Standings::default());
@@ -263,10 +384,19 @@ mod tests {
 
     #[test]
     fn a_threshold_that_can_not_work_is_refused() {
-        for bad in [json!({}), json!({"above": 1.0, "below": 2.0}), json!({"above": 1.0, "clear": 2.0}), json!({"below": 2.0, "clear": 1.0}), json!({"above": 1.0, "name": ""})] {
+        for bad in [
+            json!({}),
+            json!({"above": 1.0, "below": 2.0}),
+            json!({"above": 1.0, "clear": 2.0}),
+            json!({"below": 2.0, "clear": 1.0}),
+            json!({"above": 1.0, "name": ""}),
+        ] {
             assert!(threshold(bad.clone()).check().is_err(), "{bad}");
         }
-        let twice = [threshold(json!({"above": 1.0})), threshold(json!({"above": 2.0}))];
+        let twice = [
+            threshold(json!({"above": 1.0})),
+            threshold(json!({"above": 2.0})),
+        ];
         assert!(check(&twice).is_err());
     }
 }

@@ -4,6 +4,7 @@
 mod autobahn;
 mod clients;
 mod home_assistant;
+mod metrics;
 mod mqtt;
 
 use std::path::PathBuf;
