@@ -344,7 +344,7 @@ untyped_total 5
         let few = scrape(TEXT, json!({"max-series": 2}), None, 1).unwrap();
         assert_eq!(
             (few.metrics.len() + few.before.counters.len(), few.beyond),
-            (2, 5)
+            (2, 6)
         );
     }
 
