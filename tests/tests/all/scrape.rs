@@ -18,13 +18,13 @@ async fn endpoint(first: String) -> (HttpPeer, Arc<Mutex<String>>) {
 }
 
 async fn start(endpoint: &HttpPeer) -> (Gateway, Client) {
-    let url = endpoint.url("/metrics");
+    let (origin, url) = (endpoint.url(""), endpoint.url("/metrics"));
     let source = format!(
         r#"
 [sources.metrics]
 plugin = "metrics"
 secrets = {{ token = {{ env = "SCRAPE_TOKEN" }} }}
-grants = {{ publish = ["metrics/#", "alert/#", "adapter/+/status"], system = true, connect = ["{url}"] }}
+grants = {{ publish = ["metrics/#", "alert/#", "adapter/+/status"], system = true, connect = ["{origin}"] }}
 
 [[sources.metrics.config.targets]]
 name = "nas"

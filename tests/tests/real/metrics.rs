@@ -27,7 +27,7 @@ async fn metrics_of_node_exporter() {
         r#"
 [sources.metrics]
 plugin = "metrics"
-grants = {{ publish = ["metrics/#", "alert/#", "adapter/+/status"], system = true, connect = ["{url}"] }}
+grants = {{ publish = ["metrics/#", "alert/#", "adapter/+/status"], system = true, connect = ["http://{address}"] }}
 
 [[sources.metrics.config.targets]]
 name = "node"

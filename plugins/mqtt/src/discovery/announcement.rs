@@ -153,12 +153,7 @@ impl Announcement {
             template.is_none_or(|text| text.is_empty() || Template::parse(text).is_ok());
         let template = usable(template);
         let attributes_template = usable(text("json_attributes_template"));
-        let mut attributes = Object::new();
-        for key in ATTRIBUTES {
-            if let Some(value) = config.get(key).filter(|value| !value.is_null()) {
-                attributes.insert(key.to_owned(), value.clone());
-            }
-        }
+        let attributes = attributes(config);
         self.entities.push(Entity {
             key,
             id: format!("{component}.{}", slug(id)),
@@ -190,6 +185,17 @@ impl Announcement {
             ..Entity::default()
         });
     }
+}
+
+/// What the announcement itself says of an entity.
+fn attributes(config: &Map<String, Value>) -> Object {
+    let given = ATTRIBUTES
+        .iter()
+        .filter_map(|key| Some((*key, config.get(*key)?)));
+    let given = given.filter(|(_, value)| !value.is_null());
+    given
+        .map(|(key, value)| (key.to_owned(), value.clone()))
+        .collect()
 }
 
 impl DeviceInfo {

@@ -125,30 +125,7 @@ pub fn pair(
             }
             .into(),
         ),
-        "<" | ">" | "<=" | ">=" => {
-            let order = match (left.as_f64(), right.as_f64()) {
-                (Some(a), Some(b)) => a.partial_cmp(&b),
-                _ => Some(
-                    left.as_str()
-                        .zip(right.as_str())
-                        .map(|(a, b)| a.cmp(b))
-                        .ok_or_else(|| {
-                            Trouble(format!(
-                                "{} and {} can't be compared",
-                                text(&left),
-                                text(&right)
-                            ))
-                        })?,
-                ),
-            };
-            let holds = match operator {
-                "<" => order == Some(Ordering::Less),
-                ">" => order == Some(Ordering::Greater),
-                "<=" => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-                _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-            };
-            Some(holds.into())
-        }
+        "<" | ">" | "<=" | ">=" => Some(ordered(operator, &left, &right)?.into()),
         "+" if left.is_string() && right.is_string() => Some((text(&left) + &text(&right)).into()),
         _ => {
             let no_number = || {
@@ -170,6 +147,27 @@ pub fn pair(
             let result = json_number(result);
             Some(result.ok_or_else(|| Trouble("a division by zero".to_owned()))?)
         }
+    })
+}
+
+/// Whether two values are in the order that an operator asks for: numbers or texts.
+fn ordered(operator: &str, left: &Value, right: &Value) -> Result<bool, Trouble> {
+    let order = match (left.as_f64(), right.as_f64()) {
+        (Some(a), Some(b)) => a.partial_cmp(&b),
+        _ => {
+            let texts = left.as_str().zip(right.as_str());
+            let (a, b) = texts.ok_or_else(|| {
+                let (left, right) = (text(left), text(right));
+                Trouble(format!("{left} and {right} can't be compared"))
+            })?;
+            Some(a.cmp(b))
+        }
+    };
+    Ok(match operator {
+        "<" => order == Some(Ordering::Less),
+        ">" => order == Some(Ordering::Greater),
+        "<=" => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        _ => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
     })
 }
 
