@@ -37,6 +37,7 @@ mod rogue;
 mod rooms;
 mod routes;
 mod scrape;
+mod security_alerts;
 mod send;
 mod shipped;
 mod slow_reader;
