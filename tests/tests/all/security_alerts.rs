@@ -252,7 +252,7 @@ async fn a_detector_s_file_is_read_in_each_of_its_forms() {
         json!({"alert_id": id, "device_ip": "192.168.1.66", "severity": "HIGH", "reason": format!("reason {id}"),
                "timestamp": timestamp, "action_taken": "logged"})
     };
-    let seconds = || json!(hearthgate::event::Timestamp::now().millis() / 1000);
+    let seconds = || json!(hearthgate::event::Timestamp::now().as_millis() / 1000);
     let dated = || json!(now()[..19].replace('T', " "));
     scene.write(
         "alerts.json",
@@ -327,7 +327,7 @@ async fn logins_notices_connections_and_bans() {
     }
     let attack = counted(&mut client, "Failed logins from 203.0.113.7", 5).await;
     assert_eq!(attack["data"]["severity"], "high");
-    let seconds = hearthgate::event::Timestamp::now().millis() / 1000;
+    let seconds = hearthgate::event::Timestamp::now().as_millis() / 1000;
     scene.append(
         "notice.log",
         &format!("{seconds}.5\tSSH::Password_Guessing\tguessing\t10.0.0.66\t-\n"),
@@ -511,7 +511,7 @@ async fn blocking_tells_the_truth() {
     );
     // It is kept over a reload and a restart.
     gateway.install("security-alerts", 7);
-    gateway.reloaded("guard").await;
+    gateway.reload_after("guard", &Value::Null).await;
     let list = ask(&mut client, "list_devices", json!({})).await;
     assert_eq!(list["devices"][0]["is_blocked"], true, "{list}");
     gateway.signal(Signal::Kill);
