@@ -56,6 +56,24 @@ const PARTS: &[Part] = &[
         tests: &["metrics"],
         variable: "HEARTHGATE_NODE_EXPORTER",
         install: |_| debian::program("prometheus-node-exporter", "prometheus-node-exporter"),
+        tests: &["security", "homeguard"],
+        variable: "HEARTHGATE_IP",
+        install: |_| debian::program("iproute2", "ip"),
+    },
+    Part {
+        tests: &["security", "homeguard"],
+        variable: "HEARTHGATE_NFT",
+        install: |_| debian::program("nftables", "nft"),
+    },
+    Part {
+        tests: &["security"],
+        variable: "HEARTHGATE_LOGROTATE",
+        install: |_| debian::program("logrotate", "logrotate"),
+    },
+    Part {
+        tests: &["security"],
+        variable: "HEARTHGATE_FAIL2BAN",
+        install: |_| debian::program("fail2ban", "fail2ban-server"),
     },
 ];
 

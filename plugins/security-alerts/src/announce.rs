@@ -80,6 +80,7 @@ pub fn alert_event(of: &Alert, change: Change, devices: &Devices) -> Event {
         Change::Cleared => Event::of(&AlertCleared(data)),
     };
     event
+        .occurred_at(UNIX_EPOCH + Duration::from_millis(of.last_seen.unsigned_abs()))
         .label("severity", of.severity.as_str())
         .label("category", CATEGORY)
         .label_if("device", id)

@@ -32,7 +32,8 @@ enum Reading {
     /// It was empty so far.
     Undecided,
     Whole(Whole),
-    Lines(Objects),
+    /// With what was in it while it was read as a whole.
+    Lines(Objects, Whole),
 }
 
 impl Detected {
@@ -70,7 +71,11 @@ impl Detected {
         )?;
         // A cursor, also one of nothing, says that it is followed by lines.
         security.progress.cursors.entry(Feed::Detector).or_default();
-        self.reading = Reading::Lines(Objects::default());
+        let known = match std::mem::replace(&mut self.reading, Reading::Undecided) {
+            Reading::Whole(whole) => whole,
+            _ => Whole::default(),
+        };
+        self.reading = Reading::Lines(Objects::default(), known);
         Ok(())
     }
 }
@@ -85,7 +90,7 @@ impl Security {
         let reads_on = matches!(&detected.reading, Reading::Whole(whole) if whole.is_reading());
         self.detected = Some(detected);
         if reads_on {
-            timers::after(Duration::ZERO, READ_ON)?;
+            self.read_on()?;
         }
         done
     }
@@ -98,7 +103,7 @@ impl Security {
                 detected.begin(self, false);
             }
             (Form::Whole, Reading::Whole(whole)) => whole.changed(),
-            (Form::Lines, Reading::Lines(_)) => {}
+            (Form::Lines, Reading::Lines(..)) => {}
             (Form::Whole, _) => {
                 self.progress.cursors.remove(&Feed::Detector);
                 let stored = self.journal.disk().get(KNOWN).ok().flatten();
@@ -106,13 +111,31 @@ impl Security {
                 whole.changed();
                 detected.reading = Reading::Whole(whole);
             }
-            (Form::Lines, _) => detected.follow(self, false)?,
+            (Form::Lines, _) => {
+                // What it held at the first start is left out; what comes of another form is read whole.
+                let skipped = detected.first && self.config.start == Begin::End;
+                detected.begin(self, skipped);
+                if let Some(begun) = self.progress.begun.get_mut(&Feed::Detector) {
+                    begun.skipped = skipped;
+                }
+                detected.follow(self, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One timer reads on, however often the file changes meanwhile.
+    fn read_on(&mut self) -> Result<(), Failure> {
+        if !self.detector_waits {
+            timers::after(Duration::ZERO, READ_ON)?;
+            self.detector_waits = true;
         }
         Ok(())
     }
 
     /// Reads a piece of a file that is read as a whole.
     pub(crate) fn read_detector(&mut self, now: Instant) -> Result<(), Failure> {
+        self.detector_waits = false;
         let Some(mut detected) = self.detected.take() else {
             return Ok(());
         };
@@ -147,7 +170,7 @@ impl Security {
         }
         let reads_on = whole.is_reading();
         if reads_on {
-            timers::after(Duration::ZERO, READ_ON)?;
+            self.read_on()?;
         }
         self.detector_unsaved |= !nothing_new;
         if !reads_on && (self.detector_unsaved || detected.first) {
@@ -166,27 +189,23 @@ impl Security {
         let Some(mut detected) = self.detected.take() else {
             return;
         };
-        if let Reading::Lines(objects) = &mut detected.reading {
+        if let Reading::Lines(objects, known) = &mut detected.reading {
             let mut found = Vec::new();
             for line in &lines.lines {
+                // A line that ends within its object: what begins at a line's start is another one.
+                if objects.is_open() && line.starts_with('{') {
+                    *objects = Objects::default();
+                    let bad = Bad("an alert is no valid JSON");
+                    self.causes.count(Feed::Detector, bad, line, now);
+                }
                 objects.push(line.as_bytes(), |object| found.push(object.to_vec()));
                 objects.push(b"\n", |_| {});
-            }
-            if objects.is_open() && lines.lines.last().is_some_and(|line| line.starts_with('{')) {
-                // A line that ends within its object will not go on in the next one.
-                *objects = Objects::default();
-                let example = lines.lines.last().map_or("", String::as_str);
-                self.causes.count(
-                    Feed::Detector,
-                    Bad("an alert is no valid JSON"),
-                    example,
-                    now,
-                );
             }
             if std::mem::take(&mut objects.stray) {
                 let bad = Bad("the file holds something that is no JSON object");
                 self.causes.count(Feed::Detector, bad, "", now);
             }
+            found.retain(|object| !known.knows(object));
             found
                 .iter()
                 .for_each(|object| self.take_object(object, now));

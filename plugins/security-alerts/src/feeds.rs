@@ -58,7 +58,11 @@ pub fn follow(
         }
     }
     let skipped = progress.begun.get(&feed).is_some_and(|begun| begun.skipped);
-    let start = match progress.cursors.get(&feed) {
+    let cursor = progress
+        .cursors
+        .get(&feed)
+        .filter(|cursor| !cursor.is_empty());
+    let start = match cursor {
         Some(cursor) => StartAt::Cursor(cursor.clone()),
         // Its lines come on where they were; a cursor of nothing takes that over.
         None if taken_over && known => StartAt::Cursor(String::new()),

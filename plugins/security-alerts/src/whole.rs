@@ -107,6 +107,12 @@ impl Whole {
         }
     }
 
+    /// Whether an object was there at the last reading.
+    #[must_use]
+    pub fn knows(&self, object: &[u8]) -> bool {
+        self.known.contains(&of_object(object))
+    }
+
     /// Whether there is something to read.
     #[must_use]
     pub fn is_reading(&self) -> bool {
@@ -139,7 +145,7 @@ impl Whole {
         let Some(pass) = &mut self.pass else { return };
         let (known, seen) = (&self.known, &mut pass.seen);
         pass.objects.push(piece, |object| {
-            let hash = hash(&[&String::from_utf8_lossy(object)]);
+            let hash = of_object(object);
             if seen.len() < MOST_OBJECTS && seen.insert(hash) && !known.contains(&hash) {
                 found(object);
             }
@@ -177,6 +183,10 @@ impl Whole {
         }
         Step::Done
     }
+}
+
+fn of_object(object: &[u8]) -> u64 {
+    hash(&[&String::from_utf8_lossy(object)])
 }
 
 #[cfg(test)]

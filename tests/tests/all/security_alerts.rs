@@ -164,7 +164,7 @@ async fn alerts_are_raised_folded_acknowledged_and_kept() {
         .refused(
             "acknowledge_alert",
             json!({"alert_id": "none"}),
-            "NOT_FOUND",
+            "INVALID_FIELD",
         )
         .await;
     client
@@ -527,7 +527,7 @@ async fn blocking_tells_the_truth() {
         .refused(
             "block_device",
             json!({"device_id": "aa:bb:cc:00:11:21"}),
-            "UNAVAILABLE",
+            "HANDLER_UNAVAILABLE",
         )
         .await;
     assert!(refused.to_string().contains("no such set"), "{refused}");
@@ -541,7 +541,7 @@ async fn blocking_tells_the_truth() {
         .refused(
             "block_device",
             json!({"device_id": "10.9.9.9"}),
-            "NOT_FOUND",
+            "INVALID_FIELD",
         )
         .await;
     // Somebody empties the set behind our back: the set is the truth.
