@@ -74,6 +74,8 @@ struct Security {
     detected: Option<Detected>,
     detector_unsaved: bool,
     detector_waits: bool,
+    /// Nobody granted a command that lists the set.
+    no_set: bool,
     causes: causes::Causes,
     clock: Clock,
     outbox: Outbox,
@@ -169,6 +171,7 @@ impl Security {
             detected: None,
             detector_unsaved: false,
             detector_waits: false,
+            no_set: false,
             causes: causes::Causes::default(),
             clock: Clock::new(),
             outbox: Outbox::default(),

@@ -108,8 +108,13 @@ impl Security {
 
     /// Reads what is blocked.
     pub(crate) fn read_set(&mut self, now: Instant) {
+        let anybody = self.config.neighbours || !self.config.arp.is_empty();
+        if !anybody || self.no_set {
+            return;
+        }
         match firewall::read() {
-            Ok(None) => {}
+            // It is not asked for again: each time would be a line in the log.
+            Ok(None) => self.no_set = true,
             Ok(Some(set)) => {
                 self.status.blocking = true;
                 self.take_set(&set);

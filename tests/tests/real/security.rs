@@ -177,6 +177,7 @@ async fn nftables_and_the_kernel_s_neighbours() {
     let mut observer = client(&gateway).await;
     observer.watch(&["device/#"]).await;
     observer.find("it is still so", is("blocked")).await;
+    observer.take_kept();
     ask(
         &mut observer,
         "unblock_device",
@@ -194,6 +195,7 @@ async fn nftables_and_the_kernel_s_neighbours() {
     .await;
 
     // Somebody blocks it by hand.
+    observer.take_kept();
     home.nft(&[
         "add",
         "element",
@@ -203,6 +205,7 @@ async fn nftables_and_the_kernel_s_neighbours() {
         "{ 192.168.77.20 }",
     ]);
     observer.find("the set is the truth", is("blocked")).await;
+    observer.take_kept();
     home.nft(&[
         "delete",
         "element",
@@ -321,17 +324,15 @@ async fn logrotate_while_a_writer_goes_on() {
                 }
                 writer.write(0);
                 written.store(writer.written, Ordering::SeqCst);
-                std::thread::sleep(std::time::Duration::from_millis(1));
+                std::thread::park_timeout(std::time::Duration::from_millis(1));
             }
             writer
         }
     });
     for _ in 0..4 {
+        // One rotation is caught up with before the next, as in a log's life; the writer does not wait for it.
         let before = written.load(Ordering::SeqCst);
-        wait::until("it writes on", || async {
-            (written.load(Ordering::SeqCst) > before + 100).then_some(())
-        })
-        .await;
+        reached(&mut observer, before + 100).await;
         rotate(&folder, "create 0644 root root");
         reopen.store(true, Ordering::SeqCst);
         wait::until("it was told", || async {
@@ -339,6 +340,8 @@ async fn logrotate_while_a_writer_goes_on() {
         })
         .await;
     }
+    let before = written.load(Ordering::SeqCst);
+    reached(&mut observer, before + 100).await;
     gateway.signal(Signal::Kill);
     rotate(&folder, "create 0644 root root");
     reopen.store(true, Ordering::SeqCst);
@@ -361,6 +364,16 @@ async fn logrotate_while_a_writer_goes_on() {
         (&list["total"], &list["alerts"][0]["count"]),
         (&json!(1), &json!(writer.written))
     );
+}
+
+async fn reached(observer: &mut Client, count: u64) {
+    let what = format!("{count} lines are accounted for");
+    let enough = |frame: &Value| {
+        frame["data"]["details"]["count"]
+            .as_u64()
+            .is_some_and(|seen| seen >= count)
+    };
+    observer.find(&what, enough).await;
 }
 
 async fn accounted(observer: &mut Client, count: u64) {
