@@ -15,6 +15,7 @@ mod handlers;
 mod hardening;
 mod heartbeat;
 mod home_assistant;
+mod homeguard;
 mod interfaces;
 mod limits;
 mod listeners;
