@@ -31,8 +31,14 @@ fn devices_come_rest_go_and_come_back() {
         neighbour(1, &["10.0.0.1"], Reach::Active),
         neighbour(1, &["10.0.0.1"], Reach::Idle),
     );
-    assert_eq!(look(&mut devices, &[active.clone()], 0), ["01 New online"]);
-    assert_eq!(look(&mut devices, &[active.clone()], 10_000), [""; 0]);
+    assert_eq!(
+        look(&mut devices, std::slice::from_ref(&active), 0),
+        ["01 New online"]
+    );
+    assert_eq!(
+        look(&mut devices, std::slice::from_ref(&active), 10_000),
+        [""; 0]
+    );
     assert_eq!(look(&mut devices, &[idle], 20_000), ["01 Changed idle"]);
     assert_eq!(look(&mut devices, &[], 70_000), [""; 0], "not long enough");
     assert_eq!(look(&mut devices, &[], 80_000), ["01 Gone offline"]);
