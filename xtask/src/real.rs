@@ -33,7 +33,7 @@ const PARTS: &[Part] = &[
         install: clients::python,
     },
     Part {
-        tests: &["clients"],
+        tests: &["clients", "homeguard"],
         variable: "HEARTHGATE_NODE_MODULES",
         install: clients::node,
     },

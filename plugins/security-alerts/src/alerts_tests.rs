@@ -1,6 +1,8 @@
 //! Folding, acknowledging, clearing, and the bounds.
 
 use super::*;
+use crate::finding::Feed;
+use hearthgate_plugin::events::AlertSeverity;
 
 const HOUR: Instant = 3_600_000;
 

@@ -1,6 +1,7 @@
 //! Alerts and devices as events, and as what handlers answer.
 
-use crate::alerts::{Alert, Change};
+use crate::alert::Alert;
+use crate::alerts::Change;
 use crate::devices::{Device, Devices};
 use crate::instant::Instant;
 use crate::journal::Volume;

@@ -1,6 +1,6 @@
 //! What clients ask.
 
-use crate::alerts::Alert;
+use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::devices::Device;
 use crate::finding::clip;

@@ -5,7 +5,8 @@
 //! pages (`page/N`, 16 alerts each) are written. Whichever step is the last before a crash, reading the pages and then
 //! the journal gives the state of the last commit, and the files go on behind the last line that is in it.
 
-use crate::alerts::{Alert, Book};
+use crate::alert::Alert;
+use crate::alerts::Book;
 use crate::finding::Feed;
 use crate::windows::Windows;
 use crate::zeek::Header;

@@ -7,6 +7,7 @@
 //! MESSAGE  handlers → book, devices, firewall → journal → outbox
 //! ```
 
+mod alert;
 mod alerts;
 mod announce;
 mod auth;

@@ -439,6 +439,8 @@ async fn a_block_that_fails_changes_nothing_and_one_that_works_is_told_to_every_
             frame["data"]["alert_id"] == "3"
         })
         .await;
+    // The plugin does one thing after the other: once it answers, what was told is stored too.
+    house.settled().await;
     house.gateway.signal(Signal::Kill);
     house.gateway.start_again().await;
     house.ready().await;

@@ -6,6 +6,7 @@ mod clients;
 mod home_assistant;
 mod metrics;
 mod mqtt;
+mod homeguard;
 mod security;
 
 use std::path::PathBuf;

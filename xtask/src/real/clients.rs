@@ -24,16 +24,17 @@ pub fn python(folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A folder of Node modules that has `ws`.
+/// A folder of Node modules that has `ws`, and `typescript` for listings that are written in it: the last release that takes types off from within Node.
 pub fn node(folder: &Path) -> Result<PathBuf> {
     let modules = folder.join("node");
     std::fs::create_dir_all(&modules)?;
-    if !modules.join("node_modules/ws").is_dir() {
+    let has = |name: &str| modules.join("node_modules").join(name).is_dir();
+    if !has("ws") || !has("typescript") {
         execute(
             Command::new("npm")
                 .args(["install", "--silent", "--no-fund", "--prefix"])
                 .arg(&modules)
-                .arg("ws"),
+                .args(["ws", "typescript@5.9"]),
         )?;
     }
     Ok(modules.join("node_modules"))
