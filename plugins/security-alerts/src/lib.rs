@@ -87,9 +87,20 @@ struct Security {
     urgent: bool,
     /// A timer waits for the rate.
     waits: bool,
-    synced: bool,
+    sync: Sync,
     ticks: u64,
     actions: u64,
+}
+
+/// How far the first telling is. Lines can come before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    /// Not begun.
+    Waits,
+    /// What is stored is being told.
+    Runs,
+    /// It was told.
+    Done,
 }
 
 impl Plugin for Security {
@@ -180,7 +191,7 @@ impl Security {
             dirty: false,
             urgent: false,
             waits: false,
-            synced: false,
+            sync: Sync::Waits,
             ticks: 0,
             actions: 0,
             config,
@@ -215,6 +226,7 @@ impl Security {
 
     /// The first thing after a start: what is retained is told again, since the gateway may be a new one.
     fn begin(&mut self, now: Instant) -> Result<(), Failure> {
+        self.sync = Sync::Runs;
         self.tell_sync(SyncState::Syncing, "reading devices and alerts");
         self.book.retell();
         let known: Vec<String> = self
@@ -285,8 +297,8 @@ impl Security {
             broken,
         );
         match sent {
-            Sent::All if !self.synced => {
-                self.synced = true;
+            Sent::All if self.sync == Sync::Runs => {
+                self.sync = Sync::Done;
                 self.tell_sync(SyncState::Completed, "devices and alerts are told");
             }
             Sent::All => {}
