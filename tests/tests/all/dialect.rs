@@ -7,13 +7,16 @@ async fn start() -> Gateway {
     let handlers = "[handlers.shout]\nplugin = \"shout\"\ngrants = { subscribe = [\"#\"] }\n\
                     [handlers.polly]\nplugin = \"parrot\"\ngrants = { handle = [\"parrot\", \"parrot.refuse\", \"parrot.trap\", \"parrot.loop\"] }\n";
     let routes = r#"routes = [{ path = "/ws", dialect = "native" }, { path = "/shout", dialect = "shout" }]"#;
-    Setup::new()
+    let gateway = Setup::new()
         .listener(routes)
         .plugin("shout")
         .plugin("parrot")
         .toml(handlers)
         .start()
-        .await
+        .await;
+    gateway.in_state("shout", "running").await;
+    gateway.in_state("polly", "running").await;
+    gateway
 }
 
 async fn open(gateway: &Gateway) -> Client {

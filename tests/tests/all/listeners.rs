@@ -7,12 +7,14 @@ use serde_json::json;
 const SHOUT: &str = "[handlers.shout]\nplugin = \"shout\"\ngrants = { subscribe = [\"#\"] }\n";
 
 async fn start(sections: &str, listener: &str) -> Gateway {
-    Setup::new()
+    let gateway = Setup::new()
         .listener(listener)
         .plugin("shout")
         .toml(&format!("{SHOUT}{sections}"))
         .start()
-        .await
+        .await;
+    gateway.in_state("shout", "running").await;
+    gateway
 }
 
 /// The head of the answer to a handshake with one more header.

@@ -27,6 +27,7 @@ async fn start(keys: &str) -> (Gateway, Admin) {
         .toml(POLLY)
         .start()
         .await;
+    gateway.in_state("polly", "running").await;
     let public = Admin::new(gateway.address());
     (gateway, public)
 }

@@ -21,6 +21,7 @@ max-body = "1KiB""#;
         .toml(PARROT)
         .start()
         .await;
+    gateway.in_state("polly", "running").await;
     let public = Admin::new(gateway.address());
     let answer = public
         .ask(
@@ -52,13 +53,14 @@ max-body = "1KiB""#;
 #[tokio::test]
 async fn credentials_are_not_handed_to_a_plugin() {
     use hearthgate_tests::raw::Raw;
-    let routes = r#"routes = [{ path = "/api", plugin = "polly" }]"#;
+    let routes = r#"routes = [{ path = "/api", plugin = "polly", authentication = "lenient" }]"#;
     let gateway = Setup::new()
         .listener(routes)
         .plugin("parrot")
         .toml(PARROT)
         .start()
         .await;
+    gateway.in_state("polly", "running").await;
     let mut raw = Raw::connect(gateway.address()).await;
     raw.write(b"GET /api HTTP/1.1\r\nHost: localhost\r\nX-Other: kept\r\nAuthorization: Bearer canary\r\nCookie: canary\r\nConnection: close\r\n\r\n").await;
     let answer = String::from_utf8_lossy(&raw.rest().await).into_owned();

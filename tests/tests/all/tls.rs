@@ -63,6 +63,7 @@ async fn websocket_over_both_versions_end_to_end() {
 async fn a_plugins_route_is_served_over_https() {
     let authority = Authority::new();
     let gateway = start(&authority, "", "", "").await;
+    gateway.in_state("polly", "running").await;
     let connector = authority.connector(&[&TLS13], None);
     let stream = TcpStream::connect(gateway.address())
         .await
