@@ -1,12 +1,16 @@
 //! Peers for plugins to talk to, on loopback and free ports.
 
 pub mod home_assistant;
+pub mod adb_server;
+pub mod android;
 pub mod http;
 pub mod tcp;
 pub mod tls;
 pub mod websocket;
 
 pub use home_assistant::HomeAssistant;
+pub use adb_server::AdbServer;
+pub use android::Android;
 pub use http::HttpPeer;
 pub use tcp::TcpPeer;
 pub use tls::TlsPeer;

@@ -7,6 +7,7 @@ mod commands;
 mod configuration;
 mod crowd;
 mod delivery;
+mod device_monitor;
 mod dialect;
 mod egress;
 mod folder;
