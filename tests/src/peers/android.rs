@@ -31,7 +31,7 @@ const PROGRAMS: [(&str, &str); 7] = [
         "case $1 in /proc/stat) n=$(/bin/cat $DEVICE/ticks); echo $((n+100)) >$DEVICE/ticks; echo \"cpu  $((n/4)) 0 0 $((n*3/4)) 0 0 0 0 0 0\";; /proc/meminfo) printf 'MemTotal: 8000 kB\\nMemFree: 1 kB\\nMemAvailable: 6000 kB\\n';; /proc/net/dev) printf ' wlan0: 1500000 1 0 0 0 0 0 0 500000 1 0 0 0 0 0 0\\n';; *) exec /bin/cat \"$@\";; esac",
     ),
     ("sleep", "true"),
-    ("input", "echo \"$@\" >>$DEVICE/input"),
+    ("input", "echo \"$@\" >>$DEVICE/typed"),
     (
         "monkey",
         "echo '** No activities found to run, monkey aborted.'; exit 252",
@@ -71,7 +71,7 @@ impl Android {
     /// What `input` was called with so far, line by line.
     #[must_use]
     pub fn input(&self) -> String {
-        std::fs::read_to_string(self.folder().join("input")).unwrap_or_default()
+        std::fs::read_to_string(self.folder().join("typed")).unwrap_or_default()
     }
 
     /// Runs what a client sends to the shell, and returns what it prints.

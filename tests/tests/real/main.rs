@@ -1,6 +1,7 @@
 //! Against real parts: the Autobahn suite, other people's clients, and the systems that plugins bridge to.
 //! `cargo xtask test --real` installs them and says where they are.
 
+mod adb;
 mod autobahn;
 mod clients;
 mod home_assistant;
