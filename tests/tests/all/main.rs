@@ -1,6 +1,7 @@
 //! What users see: a running gateway from outside, one file per behaviour.
 
 mod admin_api;
+mod androidzen;
 mod announce;
 mod cli;
 mod commands;
@@ -8,6 +9,7 @@ mod configuration;
 mod crowd;
 mod delivery;
 mod device_monitor;
+mod device_probes;
 mod dialect;
 mod egress;
 mod folder;

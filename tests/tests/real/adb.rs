@@ -50,7 +50,12 @@ impl Server {
 fn spawn(address: SocketAddr, home: &TempDir) -> Child {
     let mut command = Command::new(part("HEARTHGATE_ADB"));
     command
-        .args(["-L", &format!("tcp:{address}"), "server", "nodaemon"])
+        .args([
+            "-L",
+            &format!("tcp:localhost:{}", address.port()),
+            "server",
+            "nodaemon",
+        ])
         .env("HOME", home.path())
         .env("TMPDIR", home.path())
         .stdout(Stdio::null())
