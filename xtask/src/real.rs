@@ -61,6 +61,8 @@ const PARTS: &[Part] = &[
         tests: &["metrics"],
         variable: "HEARTHGATE_NODE_EXPORTER",
         install: |_| debian::program("prometheus-node-exporter", "prometheus-node-exporter"),
+    },
+    Part {
         tests: &["security", "homeguard"],
         variable: "HEARTHGATE_IP",
         install: |_| debian::program("iproute2", "ip"),

@@ -5,9 +5,9 @@ mod adb;
 mod autobahn;
 mod clients;
 mod home_assistant;
+mod homeguard;
 mod metrics;
 mod mqtt;
-mod homeguard;
 mod security;
 
 use std::path::PathBuf;
