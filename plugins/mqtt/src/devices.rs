@@ -195,10 +195,10 @@ mod tests {
             d.said.insert("a".to_owned(), true);
         });
         devices.update("bridge", &mut out, |d| {
-            drop(d.said.insert("a".to_owned(), false))
+            d.said.insert("a".to_owned(), false);
         });
         devices.update("bridge", &mut out, |d| {
-            drop(d.said.insert("a".to_owned(), true))
+            d.said.insert("a".to_owned(), true);
         });
         let expected = [
             "lamp online",

@@ -48,7 +48,7 @@ async fn ten_thousand_entities_are_read_within_the_limits_and_handed_over() {
         (&json!("reloaded"), &json!("kept")),
         "{outcome}"
     );
-    home.asked();
+    let _until_now = home.asked();
     home.change("sensor.value_09999", "21.5");
     let event = client.next_on("entity/sensor.value_09999/state").await;
     assert_eq!(

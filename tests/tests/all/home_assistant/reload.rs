@@ -35,7 +35,7 @@ async fn nothing_is_lost_or_doubled_and_home_assistant_sees_nothing_of_it() {
     world.set("sensor.count", "0");
     let home = HomeAssistant::start(world).await;
     let (gateway, _) = start(&home, "").await;
-    home.asked();
+    let _until_now = home.asked();
     let mut client = gateway.client().await;
     client
         .subscribe(json!({"topics": ["entity/#", "room/#", "adapter/#"]}))
