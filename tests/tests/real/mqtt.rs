@@ -55,6 +55,10 @@ async fn start(broker: &Broker, keys: &str) -> (Gateway, Client) {
 async fn started(setup: Setup, url: &str, keys: &str) -> (Gateway, Client) {
     let setup = setup.plugin("mqtt").variable("MQTT_PASSWORD", "right");
     let gateway = setup.toml(&source(url, keys)).start().await;
+    // It is a large plugin: on a busy machine its compilation takes most of the patience.
+    gateway
+        .status_when("mqtt", "has started", |s| s["state"] != "starting")
+        .await;
     let mut client = gateway.client().await;
     client.watch(&["#"]).await;
     (gateway, client)
