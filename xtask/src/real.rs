@@ -33,12 +33,12 @@ const PARTS: &[Part] = &[
         install: autobahn::install,
     },
     Part {
-        tests: &["clients"],
+        tests: &["clients", "pma"],
         variable: "HEARTHGATE_PYTHON",
         install: clients::python,
     },
     Part {
-        tests: &["clients", "homeguard"],
+        tests: &["clients", "homeguard", "pma"],
         variable: "HEARTHGATE_NODE_MODULES",
         install: clients::node,
     },

@@ -10,7 +10,8 @@ pub const TOKEN: &str = "hgt_5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca
 /// Its hash, as the configuration knows it.
 const HASH: &str = "sha256:f234e200021d44a423e787cc956131c8434f3163bf03ab5a6a1498511fbd64a4";
 
-const LISTENER: &str = r#"routes = [
+/// What the listener serves.
+pub const LISTENER: &str = r#"routes = [
   { path = "/ws", dialects = ["pma", "pma-legacy"], query-token = true },
   { path = "/native", dialect = "native" },
   { path = "/health", plugin = "pma", authentication = "lenient" },

@@ -8,6 +8,7 @@ mod home_assistant;
 mod homeguard;
 mod metrics;
 mod mqtt;
+mod pma;
 mod security;
 
 use std::path::PathBuf;
