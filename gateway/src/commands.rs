@@ -12,6 +12,7 @@ mod unsubscribe;
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::config;
+use crate::limits::Doorman;
 use crate::plugins::PluginHost;
 use crate::plugins::api::Client;
 use crate::protocol::reply;
@@ -31,6 +32,8 @@ pub struct Backend {
     pub plugins: PluginHost,
     /// Who may do what.
     pub auth: Auth,
+    /// Who is let in, and how often.
+    pub doorman: Doorman,
     /// What holds for connections, as last configured.
     pub settings: ArcSwap<config::Connections>,
 }

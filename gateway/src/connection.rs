@@ -4,7 +4,6 @@
 //! then the dialect) → answers through the link to the shard, which writes.
 
 pub mod decoder;
-pub mod doorman;
 mod entrance;
 mod handshake;
 mod open;
@@ -22,13 +21,13 @@ use crate::bus::Bus;
 use crate::commands::Backend;
 use crate::config::{self, DialectName, Limit};
 use crate::dialects::encoder::Encoders;
+use crate::limits::{Doorman, Pass, TooMany};
 use crate::plugins::PluginHost;
 use crate::protocol::{CloseCode, ReconnectAdvice, frame, push};
 use crate::shard::{Closing, Population, Shards, Wire};
 use crate::telemetry::limits as reached;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use doorman::{Doorman, Pass, TooMany};
 use entrance::{Room, Taken};
 use handshake::Refused;
 use http_body_util::Full;
@@ -61,7 +60,6 @@ struct Inner {
     backend: Arc<Backend>,
     encoders: Encoders,
     draining: AtomicBool,
-    doorman: Doorman,
     /// How many connections of each dialect there are. As many entries as dialects were ever configured.
     dialects: Mutex<FxHashMap<DialectName, Room>>,
     received: Counter,
@@ -110,6 +108,7 @@ impl Connections {
             bus,
             plugins,
             auth,
+            doorman: Doorman::default(),
             settings: ArcSwap::from_pointee(settings),
         });
         let encoders = Encoders::new(shards.clone(), backend.clone(), registry.clone());
@@ -119,7 +118,6 @@ impl Connections {
             backend,
             encoders,
             draining: AtomicBool::new(false),
-            doorman: Doorman::default(),
             dialects: Mutex::default(),
             received: counter!("hearthgate_messages_received_total"),
             open: gauge!("hearthgate_connections_open"),
@@ -143,7 +141,7 @@ impl Connections {
         entrance: &Entrance,
     ) -> Result<(), Box<Response<Full<Bytes>>>> {
         let terms = entrance.terms(dialect).load_full();
-        let knocked = self.0.doorman.knock(address, &terms);
+        let knocked = self.0.backend.doorman.knock(address, &terms);
         knocked.map_err(|too_many| Box::new(refused(too_many).response()))
     }
 
@@ -257,7 +255,7 @@ impl Connections {
         let of_listener = entrance.room.take(entrance.most(), only_counts);
         let of_listener = of_listener.ok_or_else(|| full("listener"))?;
         let subject = caller.identity().map(|identity| identity.subject.as_str());
-        let pass = self.0.doorman.admit(address, subject, &terms);
+        let pass = self.0.backend.doorman.admit(address, subject, &terms);
         let pass = pass.map_err(|too_many| {
             let reason = too_many.limit.name();
             counter!("hearthgate_connections_refused_total", "reason" => reason).increment(1);
@@ -282,12 +280,7 @@ impl Connections {
 }
 
 fn refused(too_many: TooMany) -> Refused {
-    let sentence = match too_many.limit {
-        Limit::Handshakes => "this address connects too often",
-        Limit::ConnectionsPerSubject => "this user has as many connections as a user may have",
-        _ => "this address has as many connections as an address may have",
-    };
-    Refused::TooMany(sentence, too_many.after)
+    Refused::TooMany(too_many.sentence(), too_many.after)
 }
 
 impl Drop for Counted {

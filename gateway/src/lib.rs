@@ -19,6 +19,7 @@ pub mod dialects;
 pub mod event;
 pub mod gateway;
 pub mod http;
+pub mod limits;
 pub mod listener;
 pub mod plugins;
 pub mod protocol;

@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["dialects"],
     &["commands", "plugins"],
     &["bus"],
-    &["shard", "log"],
+    &["shard", "log", "limits"],
     &["protocol", "auth", "config", "telemetry", "event"],
 ];
 

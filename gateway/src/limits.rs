@@ -65,10 +65,14 @@ struct Counted<K: Hash + Eq + Clone> {
 
 /// A connection that was let in, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Pass {
-    _address: Option<Counted<Network>>,
-    _subject: Option<Counted<Arc<str>>>,
+pub struct Pass {
+    _address: Counted<Network>,
+    _subject: Option<SubjectPass>,
 }
+
+/// A connection of a subject, until it is dropped.
+#[derive(Debug)]
+pub struct SubjectPass(#[expect(dead_code, reason = "it counts by being there")] Counted<Arc<str>>);
 
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
@@ -111,7 +115,10 @@ impl Knocks {
 
 impl Doorman {
     /// Takes a knock: what comes before anything is done for the client.
-    pub(super) fn knock(&self, address: IpAddr, terms: &Terms) -> Result<(), TooMany> {
+    ///
+    /// # Errors
+    /// The address knocks too often.
+    pub fn knock(&self, address: IpAddr, terms: &Terms) -> Result<(), TooMany> {
         if terms.handshakes_per_second == 0 {
             return Ok(());
         }
@@ -128,49 +135,66 @@ impl Doorman {
     }
 
     /// Counts a connection of an address, and of a subject where it has one.
-    pub(super) fn admit(
+    ///
+    /// # Errors
+    /// One of them has as many as it may have.
+    pub fn admit(
         &self,
         address: IpAddr,
         subject: Option<&str>,
         terms: &Terms,
     ) -> Result<Pass, TooMany> {
-        let origin = Network::from(address);
+        let network = Network::from(address);
         let (limit, most) = (Limit::ConnectionsPerAddress, terms.max_per_address);
-        let address = count(&self.addresses, &origin, limit, most, terms)?;
-        let (limit, most) = (Limit::ConnectionsPerSubject, terms.max_per_subject);
-        let subject = match subject {
-            Some(subject) => count(&self.subjects, &Arc::from(subject), limit, most, terms)?,
-            None => None,
-        };
+        let address = count(&self.addresses, network, limit, most, terms)?;
+        let subject = subject.map(|subject| self.admit_subject(subject, terms));
         Ok(Pass {
             _address: address,
-            _subject: subject,
+            _subject: subject.transpose()?,
         })
+    }
+
+    /// Counts a connection of a subject.
+    ///
+    /// # Errors
+    /// It has as many as it may have.
+    pub fn admit_subject(&self, subject: &str, terms: &Terms) -> Result<SubjectPass, TooMany> {
+        let (limit, most) = (Limit::ConnectionsPerSubject, terms.max_per_subject);
+        count(&self.subjects, subject.into(), limit, most, terms).map(SubjectPass)
+    }
+}
+
+impl TooMany {
+    /// A sentence for the client.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self.limit {
+            Limit::Handshakes => "this address connects too often",
+            Limit::ConnectionsPerSubject => "this user has as many connections as a user may have",
+            _ => "this address has as many connections as an address may have",
+        }
     }
 }
 
 /// Counts one more. What came before a limit was configured was counted too, so it holds at once.
 fn count<K: Hash + Eq + Clone>(
     counts: &Arc<Counts<K>>,
-    key: &K,
+    key: K,
     limit: Limit,
     most: usize,
     terms: &Terms,
-) -> Result<Option<Counted<K>>, TooMany> {
-    let counted = || {
-        Some(Counted {
-            key: key.clone(),
-            counts: counts.clone(),
-        })
-    };
+) -> Result<Counted<K>, TooMany> {
     let mut table = counts.0.lock();
-    let have = table.get(key).copied().unwrap_or(0);
+    let have = table.get(&key).copied().unwrap_or(0);
     if most > 0 && have >= most && !reached::verdict(limit, terms) {
         let after = WHEN_SOME_END;
         return Err(TooMany { limit, after });
     }
     table.insert(key.clone(), have + 1);
-    Ok(counted())
+    Ok(Counted {
+        key,
+        counts: counts.clone(),
+    })
 }
 
 impl<K: Hash + Eq> Default for Counts<K> {
