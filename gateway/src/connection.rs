@@ -266,7 +266,8 @@ impl Connections {
             reached::tell(Limit::Connections, true);
             population.try_add(usize::MAX)
         };
-        if !population.try_add(settings.max_connections) && !(only_counts && tried_out()) {
+        let room = population.try_add(settings.max_connections);
+        if !(room || only_counts && tried_out()) {
             return Err(full("full"));
         }
         self.0.open.increment(1);
