@@ -33,12 +33,12 @@ const PARTS: &[Part] = &[
         install: autobahn::install,
     },
     Part {
-        tests: &["clients", "pma"],
+        tests: &["clients", "androidzen", "pma"],
         variable: "HEARTHGATE_PYTHON",
         install: clients::python,
     },
     Part {
-        tests: &["clients", "homeguard", "pma"],
+        tests: &["clients", "androidzen", "homeguard", "pma"],
         variable: "HEARTHGATE_NODE_MODULES",
         install: clients::node,
     },

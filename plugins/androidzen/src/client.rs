@@ -154,5 +154,4 @@ fn data(message: &Map<String, Value>) -> Value {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

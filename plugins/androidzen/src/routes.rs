@@ -154,5 +154,4 @@ fn decoded(path: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "routes/tests.rs"]
 mod tests;

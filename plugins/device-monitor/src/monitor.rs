@@ -38,11 +38,23 @@ struct Adb {
 }
 
 /// The first samples after a link came up.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 struct Synchronisation {
     waiting: BTreeSet<String>,
     total: usize,
     errors: usize,
+}
+
+/// Waits between two looks at devices that stay offline: a second, doubling to the interval.
+#[derive(Debug, Clone, Copy, Default)]
+struct ListWait(u32);
+
+impl ListWait {
+    fn step(&mut self, longest: u64) -> u64 {
+        let wait = 1000u64 << self.0.min(16);
+        self.0 = self.0.saturating_add(1);
+        wait.min(longest.max(1000))
+    }
 }
 
 /// See the module.
@@ -59,6 +71,11 @@ pub struct Monitor {
     server_version: Option<String>,
     synchronisation: Option<Synchronisation>,
     timer: Option<(TimerId, u64)>,
+    /// When the server is asked for its list, as some device is offline.
+    next_list: Option<u64>,
+    list_wait: ListWait,
+    /// When the server is told again to connect to what is missing.
+    next_connect: u64,
     /// No event goes out before then: the granted rate is used up.
     throttled_until: u64,
 }
@@ -88,6 +105,9 @@ impl Monitor {
             server_version: None,
             synchronisation: None,
             timer: None,
+            next_list: None,
+            list_wait: ListWait::default(),
+            next_connect: 0,
             throttled_until: 0,
         }
     }
@@ -168,6 +188,7 @@ impl Monitor {
     pub fn turn(&mut self, now: u64) {
         self.open_tracker(now);
         self.expire(now);
+        self.connect_again(now);
         self.queue_what_is_due(now);
         self.start_jobs(now);
         if now >= self.throttled_until
@@ -238,11 +259,20 @@ impl Monitor {
             .filter(|probe| !probe.underway)
             .filter_map(|probe| probe.pace.due())
             .min();
+        let connect = self.waits_to_connect().then_some(self.next_connect);
         let throttled = (self.throttled_until > now).then_some(self.throttled_until);
-        let next = [tracker, devices, probes, self.jobs.due(), throttled]
-            .into_iter()
-            .flatten()
-            .min();
+        let next = [
+            tracker,
+            devices,
+            probes,
+            self.jobs.due(),
+            connect,
+            self.next_list,
+            throttled,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         let next = next.unwrap_or(u64::MAX).clamp(now + 1, now + LONGEST_WAIT);
         if let Some((timer, at)) = self.timer {
             if at <= next {
@@ -253,6 +283,26 @@ impl Monitor {
         self.timer = timers::after(Duration::from_millis(next - now), TURN)
             .ok()
             .map(|timer| (timer, next));
+    }
+
+    /// Whether the link is up and there are addresses to look after.
+    fn waits_to_connect(&self) -> bool {
+        let listed = self.adb.as_ref().is_some_and(|adb| adb.listed);
+        listed && !self.config.connect.is_empty()
+    }
+
+    /// A tablet that was out of reach comes back without anybody asking.
+    fn connect_again(&mut self, now: u64) {
+        if self.waits_to_connect() && now >= self.next_connect {
+            self.next_connect = now + self.config.interval.millis();
+            self.connect_configured();
+        }
+        if self.next_list.is_some_and(|at| at <= now) {
+            self.next_list = None;
+            if !self.jobs.has(&Job::List) {
+                self.jobs.push(Job::List);
+            }
+        }
     }
 
     fn known(&self, serial: &str) -> Option<&Known> {

@@ -6,7 +6,7 @@ use hearthgate_plugin::log::Level;
 use hearthgate_plugin::{Event, PublishError, instance_name, log_with, metrics, publish_all};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Most events that wait.
@@ -57,6 +57,8 @@ impl Draft {
 #[derive(Debug, Default)]
 pub struct Outbox {
     waiting: VecDeque<Draft>,
+    /// Kinds of which a refusal has been logged: one line each is enough.
+    refused: BTreeSet<String>,
 }
 
 impl Outbox {
@@ -65,6 +67,7 @@ impl Outbox {
     pub fn resume(waiting: Vec<Draft>) -> Self {
         Self {
             waiting: waiting.into(),
+            refused: BTreeSet::new(),
         }
     }
 
@@ -106,7 +109,9 @@ impl Outbox {
 
     fn refused(&mut self, index: usize, reason: &str) {
         metrics::add("events_refused_total", 1, &[]);
-        if let Some(draft) = self.waiting.remove(index) {
+        if let Some(draft) = self.waiting.remove(index)
+            && self.refused.insert(draft.kind.clone())
+        {
             log_with(
                 Level::Warn,
                 "event refused",

@@ -17,6 +17,8 @@ const CLSE: u32 = 0x4553_4c43;
 /// The oldest version, in which every payload has its checksum.
 const VERSION: u32 = 0x0100_0000;
 const MAX_PAYLOAD: u32 = 4096;
+/// A sort of AUTH packet.
+const PUBLIC_KEY: u32 = 3;
 
 /// Whether the device lets the server in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,8 @@ async fn serve(mut stream: TcpStream, android: &Android, consent: Consent) -> io
     loop {
         let packet = receive(&mut stream).await?;
         match packet.command {
+            // The server's public key: now somebody would have to confirm it.
+            AUTH if packet.first == PUBLIC_KEY => {}
             CNXN | AUTH if consent == Consent::Awaited => {
                 send(&mut stream, AUTH, 1, 0, &[7; 20]).await?;
             }

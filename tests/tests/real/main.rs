@@ -2,6 +2,7 @@
 //! `cargo xtask test --real` installs them and says where they are.
 
 mod adb;
+mod androidzen;
 mod autobahn;
 mod clients;
 mod home_assistant;

@@ -75,6 +75,15 @@ fn millis(value: &serde_json::Value) -> Option<u64> {
     u64::try_from((days * 86_400 + seconds) * 1000).ok()
 }
 
+/// How many connections have such a session.
+pub fn count(wanted: impl Fn(&Session) -> bool) -> Result<usize, Refusal> {
+    let connections = all()?;
+    let fitting = connections
+        .iter()
+        .filter(|connection| wanted(&connection.session));
+    Ok(fitting.count())
+}
+
 pub fn stats() -> Outcome {
     let connections = all()?;
     let now = now();

@@ -1,6 +1,7 @@
 //! Messages that somebody sends over HTTP. Each becomes an event, so that clients of other protocols see it too.
 
-use super::{Outcome, Refusal, object, required, text_or};
+use super::{Outcome, Refusal, connections, object, required, text_or};
+use crate::session::Session;
 use crate::topics::{CHANNEL, LONGEST, USER};
 use hearthgate_plugin::events::{
     ActionStatus, Alert, AlertDevice, AlertRaised, AlertSeverity, AlertStatus, BroadcastSent,
@@ -31,9 +32,36 @@ const TYPES: [&str; 14] = [
 
 type Body = Map<String, Value>;
 
-/// Sends an event to everyone whose topics it fits, or to one user; returns how many connections that were.
-fn send(audience: &[String], event: Event) -> Result<u32, Refusal> {
-    gateway::send(audience, event).map_err(|error| Refusal(500, error.to_string()))
+/// Sends an event to everyone whose topics it fits, or to one user; returns how many of this protocol's connections that were.
+/// They are counted by their sessions: the gateway's own count knows nothing of a dialect's topics.
+fn send(to: &To<'_>, event: Event) -> Result<usize, Refusal> {
+    let audience: Vec<String> = match to {
+        To::User(user) => vec![format!("user:{user}")],
+        To::All | To::Topics(_) => Vec::new(),
+    };
+    let recipients = connections::count(|session| to.reaches(session))?;
+    gateway::send(&audience, event).map_err(|error| Refusal(500, error.to_string()))?;
+    Ok(recipients)
+}
+
+/// Whom a message is for.
+enum To<'a> {
+    /// Everybody.
+    All,
+    /// A user's connections.
+    User(&'a str),
+    /// Those who subscribed to one of these.
+    Topics(&'a [&'a str]),
+}
+
+impl To<'_> {
+    fn reaches(&self, session: &Session) -> bool {
+        match self {
+            Self::All => true,
+            Self::User(user) => session.user.as_deref() == Some(*user),
+            Self::Topics(topics) => topics.iter().any(|topic| session.topics.contains(*topic)),
+        }
+    }
 }
 
 fn random_id() -> String {
@@ -61,10 +89,11 @@ pub fn broadcast(body: &Body) -> Outcome {
             format!("subscription_filter has at most {LONGEST} bytes"),
         ));
     }
-    let recipients = send(
-        &[],
-        custom(&kind, object(body, "data")?, channel.as_deref()),
-    )?;
+    let event = custom(&kind, object(body, "data")?, channel.as_deref());
+    let recipients = match channel.as_deref() {
+        Some(channel) => send(&To::Topics(&[channel]), event)?,
+        None => send(&To::All, event)?,
+    };
     Ok(json!({"message": "Broadcast sent successfully", "recipients": recipients, "type": kind}))
 }
 
@@ -73,10 +102,8 @@ pub fn to_user(user: &str, body: &Body) -> Outcome {
     if !TYPES.contains(&kind.as_str()) {
         return Err(Refusal(400, format!("Invalid message type: {kind}")));
     }
-    let recipients = send(
-        &[format!("user:{user}")],
-        custom(&kind, object(body, "data")?, None),
-    )?;
+    let event = custom(&kind, object(body, "data")?, None);
+    let recipients = send(&To::User(user), event)?;
     let message = match recipients {
         0 => "User not connected or no active sessions",
         _ => "Message sent successfully",
@@ -87,16 +114,14 @@ pub fn to_user(user: &str, body: &Body) -> Outcome {
 pub fn device_alert(body: &Body) -> Outcome {
     let device = required(body, "device_id")?;
     let kind = text_or(body, "alert_type", "general");
-    let recipients = send(
-        &[],
-        alert(
-            "device",
-            &kind,
-            &device,
-            &text_or(body, "message", "Device alert"),
-            body,
-        )?,
+    let event = alert(
+        "device",
+        &kind,
+        &device,
+        &text_or(body, "message", "Device alert"),
+        body,
     )?;
+    let recipients = send(&To::Topics(&[&format!("device_{device}")]), event)?;
     Ok(
         json!({"message": "Device alert sent successfully", "device_id": device, "alert_type": kind, "recipients": recipients}),
     )
@@ -105,15 +130,16 @@ pub fn device_alert(body: &Body) -> Outcome {
 pub fn security_alert(body: &Body) -> Outcome {
     let device = required(body, "device_id")?;
     let kind = text_or(body, "alert_type", "general");
+    let event = alert(
+        "security",
+        &kind,
+        &device,
+        &text_or(body, "message", "Security alert"),
+        body,
+    )?;
     let recipients = send(
-        &[],
-        alert(
-            "security",
-            &kind,
-            &device,
-            &text_or(body, "message", "Security alert"),
-            body,
-        )?,
+        &To::Topics(&["security", &format!("device_{device}")]),
+        event,
     )?;
     Ok(
         json!({"message": "Security alert sent successfully", "device_id": device, "alert_type": kind, "recipients": recipients}),
@@ -172,7 +198,7 @@ pub fn live_metrics(body: &Body) -> Outcome {
     }
     let count = numbers.len();
     let event = Event::of(&DeviceMetrics::new(device.as_str(), numbers)).label("device", &*device);
-    let recipients = send(&[], event)?;
+    let recipients = send(&To::Topics(&[&format!("metrics_{device}")]), event)?;
     Ok(
         json!({"message": "Live metrics sent successfully", "device_id": device, "metrics_count": count, "recipients": recipients}),
     )
@@ -205,8 +231,10 @@ pub fn notification(body: &Body) -> Outcome {
         .label("severity", &*severity)
         .label_if("device", device)
         .label_if(USER, user.as_deref());
-    let audience: Vec<String> = user.iter().map(|user| format!("user:{user}")).collect();
-    let recipients = send(&audience, event)?;
+    let recipients = match user.as_deref() {
+        Some(user) => send(&To::User(user), event)?,
+        None => send(&To::Topics(&["notifications"]), event)?,
+    };
     Ok(
         json!({"message": "Notification sent successfully", "notification_id": id, "type": kind, "recipients": recipients}),
     )
@@ -222,7 +250,7 @@ pub fn performance_data(body: Body) -> Outcome {
         &body,
     )
     .label_if("device", device);
-    let recipients = send(&[], event)?;
+    let recipients = send(&To::Topics(&["performance"]), event)?;
     Ok(
         json!({"message": "Performance data sent successfully", "data_points": points, "recipients": recipients}),
     )
@@ -242,7 +270,7 @@ pub fn analytics_update(body: &Body) -> Outcome {
     let data = json!({"device_id": device, "metrics": metrics});
     let event = Event::new("analytics.updated", topic(&["analytics", scope]), &data)
         .label_if("device", device.clone());
-    let recipients = send(&[], event)?;
+    let recipients = send(&To::Topics(&["analytics"]), event)?;
     Ok(
         json!({"message": "Analytics update sent successfully", "device_id": device, "recipients": recipients}),
     )
@@ -270,7 +298,8 @@ pub fn device_action(device: &str, body: &Body) -> Outcome {
             .cloned(),
         ..DeviceAction::new(id.as_str(), device, kind.as_str(), status)
     };
-    let recipients = send(&[], Event::of(&data).label("device", device))?;
+    let event = Event::of(&data).label("device", device);
+    let recipients = send(&To::Topics(&[&format!("device_{device}")]), event)?;
     Ok(
         json!({"message": "Device action sent successfully", "device_id": device, "action_id": id, "action_type": kind, "status": status.as_str(), "recipients": recipients}),
     )

@@ -27,6 +27,8 @@ pub(super) enum Job {
     Connect { address: String },
     /// Ask the adb server which it is.
     Version,
+    /// Ask the adb server for its list: the tracker does not tell each change of a device that is not online.
+    List,
     /// Look whether something answers.
     Probe(usize),
     /// Look at an HTTPS server's certificate.
@@ -61,6 +63,12 @@ impl Jobs {
         self.queue.push_front(job);
     }
 
+    /// Whether this one waits or runs.
+    pub fn has(&self, job: &Job) -> bool {
+        let mut running = self.running.values().map(|running| &running.job);
+        running.any(|other| other == job) || self.queue.contains(job)
+    }
+
     pub fn due(&self) -> Option<u64> {
         self.running.values().map(|running| running.until).min()
     }
@@ -88,7 +96,8 @@ impl Monitor {
         let mark = Mark::new(clock::random());
         let session = match &job {
             Job::Probe(index) => return self.start_probe(*index, now),
-            Job::Certificate(index) => return self.start_tcp(*index, job, TlsMode::Verified, now),
+            Job::Certificate(index) => return self.start_certificate(*index, now),
+
             Job::Sample { serial, focus } => {
                 let Some(device) = self.devices.get(serial) else {
                     return;
@@ -105,6 +114,7 @@ impl Monitor {
             },
             Job::Connect { address } => Session::server(format!("host:connect:{address}")),
             Job::Version => Session::server("host:version".to_owned()),
+            Job::List => Session::server("host:devices-l".to_owned()),
         };
         let Some(adb) = &self.adb else { return };
         let until = now + self.config.timeout.millis();
@@ -127,10 +137,7 @@ impl Monitor {
         let Some(probe) = self.probes.get(index) else {
             return;
         };
-        let verified = match probe.config.verify {
-            true => TlsMode::Verified,
-            false => TlsMode::Unverified,
-        };
+        let verified = tls_mode(probe.config.verify);
         match probe.target.scheme.as_str() {
             "tcp" => self.start_tcp(index, Job::Probe(index), TlsMode::None, now),
             "tls" => self.start_tcp(index, Job::Probe(index), verified, now),
@@ -143,6 +150,14 @@ impl Monitor {
                 }
             }
         }
+    }
+
+    fn start_certificate(&mut self, index: usize, now: u64) {
+        let verify = self
+            .probes
+            .get(index)
+            .is_some_and(|probe| probe.config.verify);
+        self.start_tcp(index, Job::Certificate(index), tls_mode(verify), now);
     }
 
     fn start_tcp(&mut self, index: usize, job: Job, mode: TlsMode, now: u64) {
@@ -278,6 +293,10 @@ impl Monitor {
                 Ok(version) => self.server_version = Some(version),
                 Err(reason) => self.complaints.note("adb version", "", &reason),
             },
+            Job::List => match outcome {
+                Ok(text) => self.listed_again(&text, now),
+                Err(reason) => self.complaints.note("device list", "", &reason),
+            },
             // The server says `connected to …`, `already connected to …`, or in one text why not.
             Job::Connect { address } => match outcome {
                 Ok(text) if text.contains("connected to") => {}
@@ -357,5 +376,12 @@ impl Monitor {
         }
         let events = probe.found(verdict, now);
         events.into_iter().for_each(|event| self.outbox.push(event));
+    }
+}
+
+fn tls_mode(verify: bool) -> TlsMode {
+    match verify {
+        true => TlsMode::Verified,
+        false => TlsMode::Unverified,
     }
 }

@@ -3,7 +3,7 @@
 
 use super::actions::Action;
 use super::jobs::{Job, Running};
-use super::{Monitor, clock};
+use super::{Monitor, Synchronisation, clock};
 use crate::adb::script::Mark;
 use crate::adb::session::Session;
 use crate::adb::tracker::{Kept, Tracker};
@@ -41,6 +41,7 @@ pub struct Saved {
     outbox: Vec<Draft>,
     adapter: Option<(AdapterState, Option<String>)>,
     server_version: Option<String>,
+    synchronisation: Option<Synchronisation>,
 }
 
 impl Monitor {
@@ -66,25 +67,29 @@ impl Monitor {
                 }),
                 _ => None,
             });
-        let probes = self.probes.iter().map(|probe| {
-            let state = (
-                probe.target.url.clone(),
-                probe.memory.clone(),
-                probe.pace.clone(),
-            );
-            (probe.config.id.clone(), state)
+        let probes = self.probes.iter().enumerate().map(|(i, probe)| {
+            let certificate = self.jobs.has(&Job::Certificate(i));
+            (probe.config.id.clone(), probe.kept(certificate, now))
+        });
+        let devices = self.devices.values().map(|device| {
+            let mut device = device.clone();
+            if device.sampling == Sampling::Underway {
+                device.pace.at_once(now);
+            }
+            device
         });
         Saved {
             at: now,
             tracker: self.adb.as_ref().and_then(|adb| adb.tracker.kept()),
             listed: self.adb.as_ref().is_some_and(|adb| adb.listed),
-            devices: self.devices.values().cloned().collect(),
+            devices: devices.collect(),
             probes: probes.collect(),
             queued: queued.collect(),
             open: open.collect(),
             outbox: self.outbox.kept(),
             adapter: self.adapter.clone(),
             server_version: self.server_version.clone(),
+            synchronisation: self.synchronisation.clone(),
         }
     }
 
@@ -138,10 +143,22 @@ impl Monitor {
             .queued
             .into_iter()
             .for_each(|action| monitor.jobs.push(Job::Action(action)));
-        if monitor.adb.as_ref().is_none_or(|adb| adb.tracker.is_up()) {
-            monitor.adapter = saved.adapter;
-        } else if saved.listed {
-            monitor.adb_lost("the connection was lost while the plugin was replaced");
+        match &monitor.adb {
+            Some(adb) if adb.tracker.is_up() => {
+                monitor.adapter = saved.adapter;
+                monitor.synchronisation = saved.synchronisation;
+            }
+            _ if saved.listed => {
+                monitor.adb_lost("the connection was lost while the plugin was replaced")
+            }
+            None => monitor.adapter = saved.adapter,
+            Some(_) => {}
+        }
+        for (id, (_, memory, _)) in saved.probes {
+            let gone = monitor.probes.iter().all(|probe| probe.config.id != id);
+            if let Some(event) = memory.farewell(&id).filter(|_| gone) {
+                monitor.outbox.push(event);
+            }
         }
         monitor
     }

@@ -1,14 +1,14 @@
 //! What the adb server's lists mean: devices that come, change and go, and the link itself.
 
 use super::jobs::Job;
-use super::{Monitor, Synchronisation};
-use crate::adb::list::Listed;
+use super::{ListWait, Monitor, Synchronisation};
+use crate::adb::list::{self, Listed};
 use crate::adb::script::Mark;
 use crate::clock;
 use crate::device::{Device, LONGEST_ID, Sampling};
 use crate::outbox::Draft;
 use crate::pace::Pace;
-use hearthgate_plugin::events::{AdapterState, AdapterStatus, SyncState, SyncStatus};
+use hearthgate_plugin::events::{AdapterState, AdapterStatus, DeviceState, SyncState, SyncStatus};
 use hearthgate_plugin::store;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -92,6 +92,15 @@ impl Monitor {
         for serial in known.iter().filter(|serial| !serials.contains(*serial)) {
             self.device_gone(serial, "no longer listed by the adb server", first);
         }
+        // Version 29 of the server tells by its tracker that a device is offline, and not that it is unauthorised then.
+        let undecided = list
+            .iter()
+            .any(|listed| listed.status() == DeviceState::Offline);
+        self.next_list =
+            undecided.then(|| now + self.list_wait.step(self.config.interval.millis()));
+        if !undecided {
+            self.list_wait = ListWait::default();
+        }
         let mut added = false;
         for listed in list {
             added |= self.device_listed(listed, now);
@@ -102,8 +111,15 @@ impl Monitor {
         if first {
             self.adapter_is(AdapterState::Connected, None);
             self.jobs.push(Job::Version);
-            self.connect_configured();
             self.begin_synchronisation();
+        }
+    }
+
+    /// The server's list, asked for. It is nothing once the link is down.
+    pub(super) fn listed_again(&mut self, text: &str, now: u64) {
+        if self.adb.as_ref().is_some_and(|adb| adb.listed) {
+            let (list, skipped) = list::parse(text);
+            self.listed(list, skipped, now);
         }
     }
 
@@ -119,10 +135,7 @@ impl Monitor {
                 address: address.clone(),
             })
             .collect();
-        let new: Vec<Job> = jobs
-            .into_iter()
-            .filter(|job| !self.jobs.queue.contains(job))
-            .collect();
+        let new: Vec<Job> = jobs.into_iter().filter(|job| !self.jobs.has(job)).collect();
         let count = new.len();
         new.into_iter().for_each(|job| self.jobs.push(job));
         count
@@ -212,6 +225,7 @@ impl Monitor {
             adb.listed = false;
         }
         self.synchronisation = None;
+        self.next_list = None;
         let serials: Vec<String> = self.devices.keys().cloned().collect();
         for serial in serials {
             self.device_gone(&serial, "the adb server is away", false);

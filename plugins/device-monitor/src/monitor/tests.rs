@@ -90,19 +90,19 @@ impl Bench {
 
     /// The connection of the session whose request to the server is this, opened and answered.
     fn session(&mut self, serial: &str) -> u64 {
-        let running = self
-            .monitor
-            .jobs
-            .running
-            .keys()
-            .copied()
-            .collect::<Vec<_>>();
-        let request = format!("host:transport:{serial}");
-        let found = running.into_iter().find(|id| {
-            let calls = self.opened(*id);
-            calls.iter().any(|call| call.ends_with(&request))
+        let mut running = self.monitor.jobs.running.iter();
+        let of_device = running.find(|(_, running)| match &running.job {
+            Job::Sample { serial: device, .. } => device == serial,
+            Job::Action(action) => action.device == serial,
+            _ => false,
         });
-        let id = found.unwrap();
+        let id = *of_device.unwrap().0;
+        let request = format!("host:transport:{serial}");
+        let calls = self.opened(id);
+        assert!(
+            calls.iter().any(|call| call.ends_with(&request)),
+            "{calls:?}"
+        );
         let calls = self.data(id, "OKAY");
         assert!(
             calls[0].contains("shell:") || calls[0].contains("reboot:"),
@@ -315,5 +315,35 @@ fn no_more_run_at_once_than_configured() {
         bench.monitor.jobs.queue.len(),
         queued,
         "each device waits once"
+    );
+}
+
+#[test]
+fn a_device_that_the_tracker_calls_offline_is_looked_at_again() {
+    let mut bench = bench(json!({}));
+    bench.tracking("A offline transport_id:1\n");
+    published();
+    bench.now += 1000;
+    bench.turn();
+    let job = bench
+        .monitor
+        .jobs
+        .running
+        .iter()
+        .find(|(_, running)| running.job == Job::List);
+    let id = *job.unwrap().0;
+    assert_eq!(
+        bench.opened(id),
+        [format!("tcp.send {id} 000ehost:devices-l")]
+    );
+    let list = "A unauthorized transport_id:1\n";
+    bench.data(id, &format!("OKAY{:04x}{list}", list.len()));
+    assert_eq!(
+        of(&published(), "device.status")[0]["status"],
+        "unauthorized"
+    );
+    assert_eq!(
+        bench.monitor.next_list, None,
+        "there is nothing left to find out"
     );
 }

@@ -195,3 +195,76 @@ fn probes_without_android() {
     );
     assert_eq!(bench.ask("scan_devices", json!({})).unwrap()["scanned"], 2);
 }
+
+#[test]
+fn what_is_out_of_reach_is_connected_to_again() {
+    let mut bench = bench(json!({"connect": ["192.168.1.20:5555"]}));
+    bench.tracking("");
+    let connecting = |bench: &Bench| {
+        let jobs = bench.monitor.jobs.running.values();
+        jobs.filter(|running| matches!(running.job, Job::Connect { .. }))
+            .count()
+    };
+    assert_eq!(connecting(&bench), 1);
+    let id = *bench
+        .monitor
+        .jobs
+        .running
+        .iter()
+        .find(|(_, r)| matches!(r.job, Job::Connect { .. }))
+        .unwrap()
+        .0;
+    assert_eq!(
+        bench.opened(id),
+        [format!("tcp.send {id} 001ehost:connect:192.168.1.20:5555")]
+    );
+    bench.data(
+        id,
+        "OKAY0031failed to connect to 192.168.1.20:5555: timed out",
+    );
+    assert_eq!(connecting(&bench), 0);
+    bench.now += 29_999;
+    bench.turn();
+    assert_eq!(connecting(&bench), 0);
+    bench.now += 1;
+    bench.turn();
+    assert_eq!(connecting(&bench), 1, "after the interval, by itself");
+    bench.turn();
+    assert_eq!(connecting(&bench), 1, "and once");
+}
+
+#[test]
+fn what_was_underway_is_done_again_by_the_next_instance() {
+    let probes = json!([{"id": "nas", "url": "tcp://192.168.1.9:22"}]);
+    let mut bench = bench(json!({"adb": ADB, "probes": probes}));
+    let tracker = bench.tracking(PIXEL);
+    assert_eq!(of(&published(), "sync.status")[0]["status"], "syncing");
+    bench.session("8A1X0F2QD");
+    let saved = bench.monitor.saved(bench.now);
+    let mut start = testing::start("upgraded", None, vec![(tracker, ADB.to_owned())], vec![]);
+    let checked = bench.monitor.config.check().unwrap();
+    let monitor = Monitor::resumed(
+        bench.monitor.config.clone(),
+        checked,
+        saved,
+        &mut start,
+        bench.now,
+    );
+    let mut next = Bench {
+        monitor,
+        now: bench.now,
+    };
+    let calls = next.turn();
+    assert!(
+        calls
+            .iter()
+            .any(|call| call == "tcp.connect 192.168.1.9 22 TlsMode::None"),
+        "{calls:?}"
+    );
+    next.sample("8A1X0F2QD", |m| format!("{m} battery\nlevel: 7\n{m} end\n"));
+    assert_eq!(
+        of(&published(), "sync.status")[0]["status"],
+        "completed",
+        "the synchronisation is not forgotten"
+    );
+}
