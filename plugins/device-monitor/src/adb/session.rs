@@ -102,7 +102,6 @@ impl Session {
     }
 
     /// The connection ended: for a device's service, that is the end of what it prints.
-    #[must_use]
     pub fn closed(&mut self, reason: &str) -> Result<String, String> {
         match (&self.serial, self.phase) {
             (Some(_), Phase::Output) => {
