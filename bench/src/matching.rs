@@ -186,6 +186,7 @@ impl Differ {
             seq: 1,
             source: InstanceName::parse("bench")?,
             received_at: Timestamp::now(),
+            accepted: std::time::Instant::now(),
             draft: Draft {
                 kind: Kind::parse(&kind)?,
                 topic: Topic::parse(&topic)?,

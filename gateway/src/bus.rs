@@ -239,7 +239,7 @@ impl Bus {
         room: Room<'_>,
         report: Option<Report>,
     ) -> u64 {
-        let received_at = Timestamp::now();
+        let (received_at, accepted) = (Timestamp::now(), Instant::now());
         let mut core = self.0.core.lock();
         let core = &mut *core;
         let events: Arc<[Arc<Event>]> = drafts
@@ -249,6 +249,7 @@ impl Bus {
                     seq: core.seq,
                     source: source.clone(),
                     received_at,
+                    accepted,
                     draft,
                     native: OnceLock::new(),
                 });

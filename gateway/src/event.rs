@@ -24,6 +24,7 @@ pub use topic::{Topic, TopicFilter};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 /// A name or a value that does not fit the rules of its type: one sentence for the one who sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +50,9 @@ pub struct Draft {
     pub audience: Vec<Audience>,
 }
 
+/// The label under which filters find an event's source.
+const SOURCE_LABEL: &str = "source";
+
 /// An accepted event: a draft with the gateway's stamps.
 #[derive(Debug)]
 pub struct Event {
@@ -58,6 +62,8 @@ pub struct Event {
     pub source: InstanceName,
     /// When the gateway accepted it.
     pub received_at: Timestamp,
+    /// The same moment, for measuring.
+    pub accepted: Instant,
     /// What the publisher said.
     pub draft: Draft,
     /// The native protocol's whole WebSocket frame, encoded by the first shard that needs it and shared by all.
@@ -65,6 +71,22 @@ pub struct Event {
 }
 
 impl Event {
+    /// The value of a label, as filters see it: `source` is the gateway's stamp, whatever the publisher wrote there.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&str> {
+        match key {
+            SOURCE_LABEL => Some(self.source.as_str()),
+            key => self.draft.labels.get(key),
+        }
+    }
+
+    /// The labels that filters see.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let said = self.draft.labels.iter();
+        let said = said.filter(|(key, _)| *key != SOURCE_LABEL);
+        said.chain([(SOURCE_LABEL, self.source.as_str())])
+    }
+
     /// When it happened: the publisher's time, else the time of receipt.
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {

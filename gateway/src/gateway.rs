@@ -205,7 +205,7 @@ impl Parts {
     async fn start(config: &Config, own_addresses: Vec<SocketAddr>) -> Result<Self, StartError> {
         let shards = Shards::start(&config.connections);
         let bus = Bus::new(shards.clone());
-        let registry = Arc::new(Registry::new());
+        let registry = Arc::new(Registry::new(shards.population().clone()));
         let (audit, records) = Audit::new();
         let state = &config.plugins.state_directory;
         let auth = Auth::start(&config.auth, &config.access, state, audit);

@@ -7,6 +7,7 @@
 pub mod command;
 mod figures;
 pub mod index;
+mod kinds;
 mod lane;
 mod member;
 mod outbox;
@@ -18,6 +19,7 @@ mod wire;
 mod worker;
 
 pub use command::{Begun, Closing, LiveTerms, Number, Registration, Subscription};
+pub use kinds::KindFigures;
 pub use report::Report;
 pub use status::Status;
 pub use wire::Wire;
@@ -26,6 +28,8 @@ use crate::config;
 use crate::event::Event;
 use bytes::Bytes;
 use command::Command;
+use kinds::Kinds;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::mpsc;
@@ -94,6 +98,10 @@ struct Entrance {
 pub struct Population {
     started: Instant,
     connections: AtomicUsize,
+    faults: AtomicU64,
+    last_sent: AtomicU64,
+    /// One for each shard.
+    kinds: Box<[Kinds]>,
 }
 
 /// Room for one batch at every shard.
@@ -117,12 +125,15 @@ impl Shards {
         let population = Arc::new(Population {
             started: Instant::now(),
             connections: AtomicUsize::new(0),
+            faults: AtomicU64::new(0),
+            last_sent: AtomicU64::new(0),
+            kinds: (0..count).map(|_| Kinds::default()).collect(),
         });
         let shards = (0..count)
-            .map(|_| {
+            .map(|number| {
                 let (batches, arriving) = mpsc::channel(settings.shard_queue.max(1));
                 let (commands, asking) = mpsc::channel(COMMAND_QUEUE);
-                let worker = Worker::new(population.clone());
+                let worker = Worker::new(number, population.clone());
                 tokio::spawn(worker.run(arriving, asking));
                 Entrance { batches, commands }
             })
@@ -192,6 +203,27 @@ impl Shards {
 }
 
 impl Population {
+    /// Connections that were closed for a fault: the client broke the protocol, was too slow, silent or sent too much, or
+    /// its socket broke.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    /// When something was last sent to a client, in milliseconds since the shards started; 0: never.
+    #[must_use]
+    pub fn last_sent(&self) -> u64 {
+        self.last_sent.load(Ordering::Relaxed)
+    }
+
+    /// What each kind of event came to so far.
+    #[must_use]
+    pub fn kinds(&self) -> BTreeMap<String, KindFigures> {
+        let mut sum = BTreeMap::new();
+        self.kinds.iter().for_each(|kinds| kinds.sum_into(&mut sum));
+        sum
+    }
+
     /// Open connections, of all dialects.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -91,6 +91,9 @@ pub fn refusal(error: &CallError) -> Refusal {
             ErrorCode::HandlerFailed,
             format!("the handler {instance} failed at this message"),
         ),
+        CallError::Internal { .. } => {
+            Refusal::new(ErrorCode::Internal, "something in the gateway failed")
+        }
         CallError::Unavailable { instance, .. } => Refusal::new(
             ErrorCode::HandlerUnavailable,
             format!("the handler {instance} is not available"),
@@ -129,6 +132,14 @@ mod tests {
                 Rejection::Unavailable("x".into()).into(),
                 ErrorCode::HandlerUnavailable,
                 true,
+            ),
+            (
+                CallError::Internal {
+                    instance: instance.clone(),
+                    reason: reason.clone(),
+                },
+                ErrorCode::Internal,
+                false,
             ),
             (
                 CallError::Failed { instance, reason },

@@ -23,6 +23,8 @@ pub struct Instance {
     pub config: serde_json::Map<String, serde_json::Value>,
     /// The secrets it may use, and where they come from.
     pub secrets: BTreeMap<String, SecretSource>,
+    /// Files of certificates that its TLS connections trust besides those of the operating system.
+    pub tls_ca: Vec<PathBuf>,
     /// What it may do.
     pub grants: Grants,
     /// What it may use up.
@@ -165,6 +167,7 @@ impl Instance {
             enabled: section.flag("enabled"),
             config: section.free("config"),
             secrets,
+            tls_ca: section.paths("tls-ca"),
             grants,
             limits: Limits::read(&section.section("limits")),
         }

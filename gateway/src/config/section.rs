@@ -207,6 +207,11 @@ impl<'a> Section<'a> {
         self.report.base.join(self.text(name).unwrap_or_default())
     }
 
+    /// A list of paths; relative ones begin at the file's folder.
+    pub fn paths(&self, name: &str) -> Vec<PathBuf> {
+        self.texts(name, |text| Ok(self.report.base.join(text)))
+    }
+
     /// A list of texts, each read by `parse`; those that it refuses are reported where they stand.
     pub fn texts<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let default = self.default(self.describe(name));

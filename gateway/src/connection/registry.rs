@@ -3,7 +3,7 @@
 use crate::auth::Answering;
 use crate::event::Timestamp;
 use crate::plugins::api::{GatewayStats, GatewayView, Page};
-use crate::shard::{Closing, Link, Number, Status};
+use crate::shard::{Closing, KindFigures, Link, Number, Population, Status};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 use tokio::sync::Notify;
+use tokio::time::Instant as Now;
 
 /// Most entries of one listing.
 const MAX_LISTED: usize = 1_000;
@@ -21,11 +22,24 @@ const LISTED_BYTES: usize = 512;
 /// The name of the gateway's own dialect.
 pub(super) const NATIVE: &str = "native";
 
+/// What connections that have ended sent and received.
+#[derive(Default)]
+struct Ended {
+    received: AtomicU64,
+    sent: AtomicU64,
+    bytes_received: AtomicU64,
+    bytes_sent: AtomicU64,
+    /// The latest moment that anything was read from one, in milliseconds since the shards started.
+    last_read: AtomicU64,
+}
+
 /// Every open connection. The lock is taken when one opens or ends and for listings, never for a message.
 pub struct Registry {
     started: Instant,
     open: Mutex<BTreeMap<u64, Arc<Entry>>>,
     total: AtomicU64,
+    ended: Ended,
+    population: Arc<Population>,
     emptied: Notify,
 }
 
@@ -90,12 +104,13 @@ pub(super) struct Membership {
 impl Registry {
     /// An empty one.
     #[must_use]
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
+    pub fn new(population: Arc<Population>) -> Self {
         Self {
             started: Instant::now(),
             open: Mutex::default(),
             total: AtomicU64::new(0),
+            ended: Ended::default(),
+            population,
             emptied: Notify::new(),
         }
     }
@@ -121,6 +136,28 @@ impl Registry {
             entries.take(limit.min(MAX_LISTED)).cloned().collect()
         };
         page.iter().map(|entry| entry.listed()).collect()
+    }
+
+    /// What each kind of event came to.
+    fn kinds(&self) -> Value {
+        let told = |figures: KindFigures| {
+            json!({
+                "count": figures.count,
+                "deliveries": figures.deliveries,
+                "mean_latency_us": figures.mean_latency_us(),
+            })
+        };
+        let kinds = self.population.kinds().into_iter();
+        kinds.map(|(kind, figures)| (kind, told(figures))).collect()
+    }
+
+    /// When something was last read from or sent to a client, in milliseconds since the Unix epoch.
+    fn last_activity(&self, open: &[Arc<Entry>]) -> u64 {
+        let read = open.iter().map(|entry| entry.status.last_read()).max();
+        let read = read.unwrap_or(0).max(self.ended.last_read.load(Relaxed));
+        let last = read.max(self.population.last_sent());
+        let ago = self.population.millis(Now::now()).saturating_sub(last);
+        Timestamp::now().as_millis().saturating_sub(ago)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Entry>> {
@@ -152,10 +189,26 @@ impl Registry {
 impl Drop for Membership {
     fn drop(&mut self) {
         let mut open = self.registry.open.lock();
-        open.remove(&self.number);
+        if let Some(entry) = open.remove(&self.number) {
+            self.registry.ended.add(&entry.status);
+        }
         if open.is_empty() {
             self.registry.emptied.notify_waiters();
         }
+    }
+}
+
+impl Ended {
+    fn add(&self, status: &Status) {
+        for (sum, more) in [
+            (&self.received, status.received()),
+            (&self.sent, status.sent()),
+            (&self.bytes_received, status.bytes_received()),
+            (&self.bytes_sent, status.bytes_sent()),
+        ] {
+            sum.fetch_add(more, Relaxed);
+        }
+        self.last_read.fetch_max(status.last_read(), Relaxed);
     }
 }
 
@@ -194,17 +247,27 @@ impl GatewayView for Registry {
     fn stats(&self) -> Value {
         let open: Vec<_> = self.open.lock().values().cloned().collect();
         let sum = |of: fn(&Status) -> u64| open.iter().map(|entry| of(&entry.status)).sum::<u64>();
+        let all = |ended: &AtomicU64, of| ended.load(Relaxed) + sum(of);
+        let ended = &self.ended;
+        let mut dialects = BTreeMap::<&str, u64>::new();
+        for entry in &open {
+            *dialects.entry(&entry.dialect).or_default() += 1;
+        }
         json!({
             "connections": open.len(),
+            "dialects": dialects,
             "connections_total": self.total(),
+            "connection_errors": self.population.faults(),
             "subscriptions": sum(|s| u64::from(s.subscriptions())),
-            "messages_received": sum(Status::received),
-            "messages_sent": sum(Status::sent),
-            "bytes_received": sum(Status::bytes_received),
-            "bytes_sent": sum(Status::bytes_sent),
+            "messages_received": all(&ended.received, Status::received),
+            "messages_sent": all(&ended.sent, Status::sent),
+            "bytes_received": all(&ended.bytes_received, Status::bytes_received),
+            "bytes_sent": all(&ended.bytes_sent, Status::bytes_sent),
             "events_queued": sum(|s| u64::from(s.queued())),
             "events_dropped": sum(Status::dropped),
+            "events_by_kind": self.kinds(),
             "uptime_ms": self.gateway_stats().uptime_ms,
+            "last_activity_ms": self.last_activity(&open),
         })
     }
 

@@ -26,7 +26,7 @@ struct Client(WebSocketStream<TcpStream>);
 async fn gateway(settings: config::Connections) -> Gateway {
     let shards = Shards::start(&settings);
     let bus = Bus::new(shards.clone());
-    let registry = Arc::new(Registry::new());
+    let registry = Arc::new(Registry::new(shards.population().clone()));
     let folder = tempfile::tempdir().expect("a folder");
     let plugins = config::Plugins {
         directory: folder.path().join("plugins"),

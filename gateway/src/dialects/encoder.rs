@@ -1,15 +1,17 @@
 //! Encoders: for each dialect in use one task that has its plugin write every event once, for all of its clients.
 
-use crate::bus::{Bus, TapBatch};
+use crate::bus::{Bus, Tap, TapBatch};
 use crate::commands::Backend;
 use crate::config::DialectName;
 use crate::event::{Event, Filter, InstanceName};
-use crate::plugins::api::{GatewayStats, GatewayView};
+use crate::plugins::DialectHandle;
+use crate::plugins::api::{CallError, GatewayStats, GatewayView};
 use crate::protocol::frame;
 use crate::shard::{Batch, Encoded, Lane, Shards};
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -20,7 +22,10 @@ use tracing::warn;
 const TAP_CAPACITY: usize = 8192;
 /// Most events of one call into the plugin.
 const MAX_EVENTS: usize = 256;
-
+/// Most calls for that many: enough to find one event among them that the plugin crashes on.
+const MAX_CALLS: usize = 32;
+/// How soon a plugin that is away is asked again.
+const AWAY: Duration = Duration::from_millis(100);
 /// How soon another heartbeat interval is noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -79,7 +84,9 @@ impl Encoders {
                 instance: instance.clone(),
                 lane,
             };
-            dialect.task = Some(tokio::spawn(encoder.run()).abort_handle());
+            // Opened before the client is: it misses nothing that comes after its subscription.
+            let tap = encoder.bus().tap(Filter::default(), TAP_CAPACITY);
+            dialect.task = Some(tokio::spawn(encoder.run(tap)).abort_handle());
         }
         Some(Seat {
             encoders: self.clone(),
@@ -118,8 +125,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    async fn run(self) {
-        let mut tap = self.bus().tap(Filter::default(), TAP_CAPACITY);
+    async fn run(self, mut tap: Tap) {
         let mut beaten = Instant::now();
         loop {
             let look = self.next_look(beaten);
@@ -141,49 +147,89 @@ impl Encoder {
 
     async fn spread(&self, batch: TapBatch) {
         if batch.missed > 0 {
-            warn!(instance = %self.instance, missed = batch.missed, "a dialect's encoder is too slow; its clients missed events");
+            self.lost(batch.missed, "the encoder is too slow");
         }
         for events in batch.events.chunks(MAX_EVENTS) {
-            let Some(encoded) = self.encode(events).await else {
-                continue;
-            };
-            self.send(Batch::Encoded(self.lane, encoded)).await;
+            let encoded = self.encode(events).await;
+            if !encoded.is_empty() {
+                self.send(Batch::Encoded(self.lane, encoded.into())).await;
+            }
         }
     }
 
-    async fn encode(&self, events: &[Arc<Event>]) -> Option<Arc<[Encoded]>> {
-        let outcome = match self.inner.backend.plugins.dialect(&self.instance) {
-            Some(dialect) => dialect.encode(events).await.map_err(|e| e.to_string()),
-            None => Err("the instance has no dialect, or does not run".to_owned()),
+    /// Has the plugin write events. Where it crashes on some of them, the others are tried without; while it is away,
+    /// they wait, and what comes meanwhile waits in the tap.
+    async fn encode(&self, events: &[Arc<Event>]) -> Vec<Encoded> {
+        let visible = match self.dialect() {
+            Some(dialect) => events
+                .iter()
+                .filter(|e| dialect.may_see(e))
+                .cloned()
+                .collect(),
+            None => events.to_vec(),
         };
-        let texts = match outcome {
-            Ok(texts) if texts.len() == events.len() => texts,
-            Ok(texts) => {
-                let reason = format!("{} answers for {} events", texts.len(), events.len());
-                self.failed(&reason);
-                return None;
+        let (mut encoded, mut calls) = (Vec::new(), 0);
+        let mut waiting: VecDeque<&[Arc<Event>]> = VecDeque::new();
+        waiting.extend((!visible.is_empty()).then_some(&visible[..]));
+        while let Some(part) = waiting.pop_front() {
+            let dialect = self.available().await;
+            calls += 1;
+            match dialect.encode(part).await {
+                Ok(texts) if texts.len() == part.len() => self.add(part, texts, &mut encoded),
+                Err(CallError::Unavailable { .. }) => {
+                    tokio::time::sleep(AWAY).await;
+                    waiting.push_front(part);
+                }
+                // A plugin that is a source has one guest, which too many crashes would end for good.
+                Err(_) if part.len() > 1 && calls < MAX_CALLS && !dialect.is_source() => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    waiting.push_front(second);
+                    waiting.push_front(first);
+                }
+                Ok(texts) => {
+                    let reason = format!("{} answers for {} events", texts.len(), part.len());
+                    self.lost(part.len() as u64, &reason);
+                }
+                Err(error) => self.lost(part.len() as u64, &error.to_string()),
             }
-            Err(reason) => {
-                self.failed(&reason);
-                return None;
-            }
-        };
+        }
+        encoded
+    }
+
+    fn add(&self, events: &[Arc<Event>], texts: Vec<Vec<String>>, encoded: &mut Vec<Encoded>) {
         metrics::counter!("hearthgate_events_encoded_total", "dialect" => self.instance.to_string())
             .increment(texts.len() as u64);
-        let encoded = events.iter().zip(texts).map(|(event, texts)| Encoded {
+        let all = events.iter().zip(texts).map(|(event, texts)| Encoded {
             event: event.clone(),
             frames: frames(&texts),
         });
-        Some(
-            encoded
-                .filter(|encoded| !encoded.frames.is_empty())
-                .collect(),
-        )
+        encoded.extend(all.filter(|encoded| !encoded.frames.is_empty()));
+    }
+
+    fn dialect(&self) -> Option<DialectHandle> {
+        self.inner.backend.plugins.dialect(&self.instance)
+    }
+
+    /// The plugin as it runs now; waits where its file is gone for now.
+    async fn available(&self) -> DialectHandle {
+        loop {
+            match self.dialect() {
+                Some(dialect) => return dialect,
+                None => tokio::time::sleep(AWAY).await,
+            }
+        }
+    }
+
+    /// Counts events that no client of the dialect gets, and says so.
+    fn lost(&self, events: u64, reason: &str) {
+        metrics::counter!("hearthgate_dialect_events_lost_total", "instance" => self.instance.to_string())
+            .increment(events);
+        warn!(instance = %self.instance, events, reason, "the clients of a dialect missed events");
     }
 
     async fn beat(&self) {
         let stats: GatewayStats = self.inner.view.gateway_stats();
-        let Some(dialect) = self.inner.backend.plugins.dialect(&self.instance) else {
+        let Some(dialect) = self.dialect() else {
             return;
         };
         match dialect.heartbeat(stats).await {
@@ -201,7 +247,7 @@ impl Encoder {
 
     fn failed(&self, reason: &str) {
         count_failure(&self.instance);
-        warn!(instance = %self.instance, reason, "a dialect could not encode");
+        warn!(instance = %self.instance, reason, "a dialect has no heartbeat");
     }
 
     fn bus(&self) -> &Bus {

@@ -35,7 +35,7 @@ impl Filter {
             && self
                 .conditions
                 .iter()
-                .all(|c| c.matches(draft.labels.get(&c.label)))
+                .all(|c| c.matches(event.label(&c.label)))
     }
 }
 

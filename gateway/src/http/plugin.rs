@@ -117,6 +117,10 @@ fn failed(error: &CallError) -> Response<Full<Bytes>> {
             reply::error(StatusCode::GATEWAY_TIMEOUT, "PLUGIN_TIMEOUT", &why)
         }
         CallError::Failed { .. } => reply::error(StatusCode::BAD_GATEWAY, "PLUGIN_FAILED", &why),
+        CallError::Internal { .. } => {
+            let why = "something in the gateway failed";
+            reply::error(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", why)
+        }
         CallError::Rejected(rejection) => {
             let (status, code) = match rejection {
                 Rejection::BadRequest(_) => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),

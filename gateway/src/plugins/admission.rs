@@ -237,6 +237,7 @@ mod tests {
             enabled: true,
             config: serde_json::Map::new(),
             secrets: BTreeMap::new(),
+            tls_ca: Vec::new(),
             grants: Grants {
                 publish: granted.iter().map(filter).collect(),
                 ..Grants::default()

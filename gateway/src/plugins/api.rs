@@ -56,6 +56,9 @@ impl From<CallError> for ReplyError {
             CallError::Failed { instance, .. } | CallError::TimedOut { instance, .. } => {
                 Self::Failed(format!("the handler {instance} failed at this message"))
             }
+            CallError::Internal { .. } => {
+                Self::Failed("something in the gateway failed".to_owned())
+            }
             CallError::Unavailable { instance, .. } => {
                 Self::Unavailable(format!("the handler {instance} is not available"))
             }
@@ -81,6 +84,14 @@ pub enum CallError {
     #[error("plugin {instance} failed: {reason}")]
     Failed {
         /// The instance that failed.
+        instance: InstanceName,
+        /// What happened.
+        reason: String,
+    },
+    /// Something in the gateway itself failed: its engine could not make a guest, or it mistook an answer.
+    #[error("the gateway failed at a call to plugin {instance}: {reason}")]
+    Internal {
+        /// The instance that was called.
         instance: InstanceName,
         /// What happened.
         reason: String,

@@ -12,6 +12,9 @@ use wasmtime::{Store, Trap};
 
 pub(super) use exports::lifecycle::{Adopted, Start};
 
+/// What stands for an export while there is no guest yet.
+const INSTANTIATE: &str = "instantiate";
+
 /// A guest that has to be thrown away: it trapped, or a call was cut off, so nobody knows what its memory holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{export}: {reason}")]
@@ -20,16 +23,28 @@ pub(super) struct Fault {
     pub(super) export: &'static str,
     /// What happened.
     pub(super) reason: String,
-    /// Whether it ran over its time, of the processor or by the clock.
-    pub(super) late: bool,
+    /// Whose fault it is.
+    pub(super) cause: Cause,
+}
+
+/// Whose fault it is that a guest is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The guest's: it trapped.
+    Trap,
+    /// The guest's: it ran over its time, of the processor or by the clock.
+    Late,
+    /// The gateway's: its engine could not make another guest, for want of memory for one.
+    Engine,
 }
 
 impl Fault {
     /// What the one who asked is told.
     pub(super) fn answer(&self) -> Answer {
-        match self.late {
-            true => Answer::TimedOut(self.to_string()),
-            false => Answer::Failed(self.to_string()),
+        match self.cause {
+            Cause::Late => Answer::TimedOut(self.to_string()),
+            Cause::Trap => Answer::Failed(self.to_string()),
+            Cause::Engine => Answer::Internal(self.to_string()),
         }
     }
 }
@@ -74,11 +89,11 @@ impl Guest {
         let code = &loaded.compiled;
         let made =
             tokio::time::timeout(limits.init_timeout, code.pre.instantiate_async(&mut store));
-        let instance = explain("instantiate", made.await)?;
+        let instance = explain(INSTANTIATE, made.await)?;
         let bad = |e: wasmtime::Error| Fault {
-            export: "instantiate",
+            export: INSTANTIATE,
             reason: format!("{e:#}"),
-            late: false,
+            cause: Cause::Engine,
         };
         macro_rules! role {
             ($role:ident) => {
@@ -200,23 +215,46 @@ fn explain<R>(
     export: &'static str,
     done: Result<wasmtime::Result<R>, Elapsed>,
 ) -> Result<R, Fault> {
-    let (late, reason) = match done {
+    let (cause, reason) = match done {
         Ok(Ok(value)) => return Ok(value),
         Err(_) => (
-            true,
+            Cause::Late,
             "took too long (limits.call-timeout, or init-timeout for init)".to_owned(),
         ),
         Ok(Err(error)) if error.downcast_ref::<OutOfTime>().is_some() => {
-            (true, OutOfTime.to_string())
+            (Cause::Late, OutOfTime.to_string())
         }
         Ok(Err(error)) => match error.downcast_ref::<Trap>() {
-            Some(trap) => (false, format!("trapped: {trap}")),
-            None => (false, format!("trapped: {}", error.root_cause())),
+            Some(trap) => (Cause::Trap, format!("trapped: {trap}")),
+            None if export == INSTANTIATE => (Cause::Engine, error.root_cause().to_string()),
+            None => (Cause::Trap, format!("trapped: {}", error.root_cause())),
         },
     };
     Err(Fault {
         export,
         reason,
-        late,
+        cause,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How a call that ended with this error is told.
+    fn told(export: &'static str, error: wasmtime::Error) -> Answer {
+        let fault = explain::<()>(export, Ok(Err(error))).expect_err("an error");
+        fault.answer()
+    }
+
+    #[test]
+    fn a_guest_that_the_engine_can_not_make_is_the_gateways_fault_and_a_trap_is_not() {
+        let no_room = || wasmtime::Error::msg("failed to reserve memory");
+        assert!(matches!(told(INSTANTIATE, no_room()), Answer::Internal(_)));
+        assert!(matches!(told("handle", no_room()), Answer::Failed(_)));
+        let trap = wasmtime::Error::from(Trap::UnreachableCodeReached);
+        assert!(matches!(told(INSTANTIATE, trap), Answer::Failed(_)));
+        let late = wasmtime::Error::new(OutOfTime);
+        assert!(matches!(told(INSTANTIATE, late), Answer::TimedOut(_)));
+    }
 }

@@ -3,6 +3,7 @@
 use super::api::{
     Action, CallError, Client, DialectClient, GatewayStats, HttpCall, HttpReply, ReplyError,
 };
+use super::interfaces::Role;
 use super::job::Work;
 use super::life::portions;
 use super::replies::Answer;
@@ -43,9 +44,9 @@ impl fmt::Debug for DialectHandle {
     }
 }
 
-/// An answer of another sort than the question: the host's own mistake, told as a failure of the plugin.
+/// An answer of another sort than the question: the host's own mistake.
 fn odd<T>(slot: &Slot) -> Result<T, CallError> {
-    Err(CallError::Failed {
+    Err(CallError::Internal {
         instance: slot.name.clone(),
         reason: "answered something else than it was asked".to_owned(),
     })
@@ -83,6 +84,21 @@ impl RoutesHandle {
 }
 
 impl DialectHandle {
+    /// Whether the dialect's clients may be told of an event: what the manifest asks to be subscribed to and the operator
+    /// grants.
+    #[must_use]
+    pub fn may_see(&self, event: &Event) -> bool {
+        let loaded = self.0.loaded.load();
+        let loaded = loaded.as_ref();
+        loaded.is_some_and(|loaded| loaded.permissions.may_see(event))
+    }
+
+    /// Whether a crash ends the one guest that the plugin has.
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        self.0.has(Role::Source)
+    }
+
     /// A connection is open.
     ///
     /// # Errors

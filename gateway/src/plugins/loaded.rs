@@ -8,6 +8,7 @@ use super::grants::Permissions;
 use super::interfaces::Role;
 use super::package::Package;
 use super::services::Rights;
+use super::services::egress::tls::read_certificates;
 use super::services::egress::{ConnectGrant, GrantError, Policy};
 use super::services::files::FileRights;
 use super::services::secrets::Secrets;
@@ -57,6 +58,10 @@ impl Loaded {
             ConnectGrant::parse_request,
         )?;
         let granted = parse(instance.grants.connect.clone(), ConnectGrant::parse)?;
+        let mut trusted = Vec::new();
+        for file in &instance.tls_ca {
+            trusted.extend(read_certificates(file)?);
+        }
         let files: Vec<PathBuf> = expanded(manifest, &config, |r| &r.files)
             .into_iter()
             .map(Into::into)
@@ -75,7 +80,7 @@ impl Loaded {
             .filter(|n| named(n, |r| &r.reveal))
             .cloned();
         let rights = Rights {
-            connect: Policy::new(granted, requested),
+            connect: Policy::new(granted, requested).trusting(trusted),
             files: FileRights::new(&instance.grants.files, &files)?,
             commands,
             secrets: Secrets::new(sources, reveal),

@@ -25,6 +25,8 @@ pub enum Answer {
     Heartbeat(Vec<String>),
     /// The guest failed.
     Failed(String),
+    /// Something in the gateway itself failed.
+    Internal(String),
     /// The guest ran over its time.
     TimedOut(String),
     /// The instance is away.

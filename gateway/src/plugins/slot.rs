@@ -127,6 +127,17 @@ impl Slot {
                 instance: self.name.clone(),
                 reason,
             }),
+            Ok(Ok(Answer::Internal(reason))) => {
+                tracing::error!(
+                    instance = self.name.as_str(),
+                    reason,
+                    "the gateway failed at a call"
+                );
+                Err(CallError::Internal {
+                    instance: self.name.clone(),
+                    reason,
+                })
+            }
             Ok(Ok(Answer::TimedOut(reason))) => Err(self.timed_out(&reason)),
             Ok(Ok(Answer::Unavailable(reason))) => Err(self.unavailable(&reason)),
             Ok(Ok(answer)) => Ok(answer),

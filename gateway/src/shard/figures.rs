@@ -25,6 +25,8 @@ pub(super) struct Turn {
     pub(super) slow: u64,
     /// What was written.
     pub(super) written: Written,
+    /// Connections closed for a fault, those of slow consumers included, and sockets that broke.
+    pub(super) faults: u64,
 }
 
 impl Figures {

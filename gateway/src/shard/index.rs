@@ -118,7 +118,7 @@ impl Index {
     /// The subscriptions that ask for an event.
     pub fn matching(&mut self, event: &Event) -> impl Iterator<Item = Match> {
         self.found.clear();
-        self.root.collect(&event.draft, &mut self.found);
+        self.root.collect(event, &mut self.found);
         let subscriptions = &self.subscriptions;
         self.found
             .iter()

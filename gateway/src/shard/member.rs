@@ -122,6 +122,11 @@ impl Member {
         Some(dropped)
     }
 
+    /// Whether an event would be put in the outbox, if a subscription matches it.
+    pub(super) fn takes(&self, event: &Event) -> bool {
+        self.phase == Phase::Open && self.may_see(event)
+    }
+
     /// Puts a control frame in the outbox.
     pub(super) fn control(&mut self, frame: Bytes) -> Wish {
         if self.phase == Phase::Open && !self.outbox.control(frame) {
@@ -221,7 +226,10 @@ impl Member {
         loop {
             match self.outbox.flush(&self.socket, staging, native, written) {
                 Flushed::Empty => self.written_out(),
-                Flushed::Broken => self.abort(),
+                Flushed::Broken => {
+                    written.broken += u64::from(self.phase == Phase::Open);
+                    self.abort();
+                }
                 Flushed::Blocked => {
                     let waker = writable.waker(slot);
                     let mut context = Context::from_waker(&waker);

@@ -55,6 +55,8 @@ pub struct Written {
     pub bytes: u64,
     /// Writes that took something; one may take many frames.
     pub writes: u64,
+    /// Sockets that broke while nobody was closing them.
+    pub broken: u64,
 }
 
 impl Outbox {

@@ -1,6 +1,8 @@
 //! A shard's task. Each turn takes what has arrived, puts it in outboxes, and then writes each touched
 //! connection once: under load many frames go out in one write.
 
+mod account;
+
 use super::command::{Closing, Command, Number, Subscription};
 use super::figures::{Figures, Turn};
 use super::index::Index;
@@ -12,6 +14,7 @@ use super::{Batch, Lane, Population};
 use crate::event::Event;
 use crate::protocol::request::Policy;
 use crate::protocol::{CloseCode, frame, push};
+use account::{count_close, is_fault};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use slab::Slab;
@@ -36,6 +39,10 @@ pub(super) struct Worker {
     population: Arc<Population>,
     figures: Figures,
     turn: Turn,
+    /// To how many connections each event of this turn went, in order.
+    reached: Vec<u32>,
+    /// Which of the shards this is.
+    number: usize,
 }
 
 /// The subscriptions of one lane, and how far it has come.
@@ -46,7 +53,7 @@ struct LaneState {
 }
 
 impl Worker {
-    pub(super) fn new(population: Arc<Population>) -> Self {
+    pub(super) fn new(number: usize, population: Arc<Population>) -> Self {
         Self {
             members: Slab::new(),
             slots: FxHashMap::default(),
@@ -58,6 +65,8 @@ impl Worker {
             population,
             figures: Figures::new(),
             turn: Turn::default(),
+            reached: Vec::new(),
+            number,
         }
     }
 
@@ -86,13 +95,14 @@ impl Worker {
             for command in asked.drain(..) {
                 self.handle(command);
             }
-            for batch in arrived.drain(..) {
-                self.spread(&batch);
+            for batch in &arrived {
+                self.spread(batch);
             }
             for slot in writable.take() {
                 self.touch(slot);
             }
             self.flush_touched();
+            self.account(&mut arrived);
             self.figures.add(&self.turn, begun.elapsed().as_secs_f64());
             self.turn = Turn::default();
         }
@@ -229,6 +239,9 @@ impl Worker {
                 let mut reached = 0;
                 for event in events.iter() {
                     reached += self.deliver(Lane::NATIVE, event, &Payload::Native(event.clone()));
+                    if report.is_some() {
+                        reached += self.count_others(event);
+                    }
                 }
                 if let Some(report) = report {
                     report.add(reached);
@@ -252,6 +265,7 @@ impl Worker {
     /// Puts an event in the outboxes of those who asked for it; returns how many.
     fn deliver(&mut self, lane: Lane, event: &Event, payload: &Payload) -> u32 {
         let Some(lane) = self.lanes.get_mut(usize::from(lane.0)) else {
+            self.reached.push(0);
             return 0;
         };
         lane.position = event.seq;
@@ -272,6 +286,7 @@ impl Worker {
             }
         }
         self.turn.deliveries += u64::from(reached);
+        self.reached.push(reached);
         reached
     }
 
@@ -297,6 +312,7 @@ impl Worker {
         let code = closing.code;
         if self.members[slot as usize].close(closing) {
             self.touch(slot);
+            self.turn.faults += u64::from(is_fault(code));
             count_close(code);
         }
     }
@@ -367,9 +383,4 @@ impl Worker {
 
 fn slot(key: usize) -> u32 {
     u32::try_from(key).expect("fewer connections than 2^32 fit in memory")
-}
-
-fn count_close(code: u16) {
-    metrics::counter!("hearthgate_connections_closed_total", "code" => CloseCode::label(code))
-        .increment(1);
 }

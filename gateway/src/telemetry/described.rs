@@ -177,7 +177,11 @@ pub const DESCRIBED: &[Described] = &[
     ),
     counter(
         "hearthgate_dialect_failures_total",
-        "Batches of events that a dialect's plugin could not encode, by instance.",
+        "Calls into a dialect's plugin that gave nothing, by instance.",
+    ),
+    counter(
+        "hearthgate_dialect_events_lost_total",
+        "Events that the clients of a dialect missed: its plugin could not encode them, or is too slow, by instance.",
     ),
     gauge(
         "hearthgate_guest_up",

@@ -1,6 +1,6 @@
 //! Messages that plugins answer.
 
-use hearthgate_tests::{Gateway, Setup, Witness};
+use hearthgate_tests::{Gateway, Setup, Witness, wait};
 use serde_json::json;
 
 const PARROT: &str = r#"
@@ -11,12 +11,15 @@ grants = { handle = ["parrot", "parrot.refuse", "parrot.trap", "parrot.loop"] }
 "#;
 
 async fn start() -> Gateway {
-    Setup::new()
-        .with_witness()
-        .plugin("parrot")
-        .toml(PARROT)
-        .start()
-        .await
+    let setup = Setup::new().with_witness().plugin("parrot");
+    running(setup.toml(PARROT)).await
+}
+
+/// Where the machine is busy, a plugin may be compiled for longer than the gateway waits for it.
+async fn running(setup: Setup) -> Gateway {
+    let gateway = setup.start().await;
+    gateway.in_state("polly", "running").await;
+    gateway
 }
 
 #[tokio::test]
@@ -122,11 +125,8 @@ async fn many_can_be_under_way_and_answers_find_their_way() {
 
 #[tokio::test]
 async fn a_type_that_is_not_granted_is_nobodys() {
-    let gateway = Setup::new()
-        .plugin("parrot")
-        .toml(&PARROT.replace(", \"parrot.refuse\", \"parrot.trap\", \"parrot.loop\"", ""))
-        .start()
-        .await;
+    let alone = PARROT.replace(", \"parrot.refuse\", \"parrot.trap\", \"parrot.loop\"", "");
+    let gateway = running(Setup::new().plugin("parrot").toml(&alone)).await;
     let mut client = gateway.client().await;
     assert_eq!(client.command("parrot", json!(1)).await["type"], "reply");
     client
@@ -137,18 +137,17 @@ async fn a_type_that_is_not_granted_is_nobodys() {
 #[tokio::test]
 async fn calls_that_the_version_before_never_ends_do_not_bring_it_back() {
     let limits = "limits = { call-time = \"2s\" }\n";
-    let gateway = Setup::new()
-        .plugin("parrot")
-        .plugin_keys("probation = \"30s\"")
-        .toml(&format!("{PARROT}{limits}"))
-        .start()
-        .await;
+    let setup = Setup::new().plugin("parrot");
+    let setup = setup.plugin_keys("probation = \"30s\"");
+    let gateway = running(setup.toml(&format!("{PARROT}{limits}"))).await;
     let mut client = gateway.client().await;
     for id in 0..3 {
         client
             .send_text(json!({"type": "parrot.loop", "id": id}).to_string())
             .await;
     }
+    let looping = || async { (gateway.journal.containing("looping").len() == 3).then_some(()) };
+    wait::until("all three calls have begun", looping).await;
     gateway.install_as("parrot", "parrot", 1);
     for id in 0..3 {
         let answer = client.answer(&json!(id)).await;

@@ -12,9 +12,10 @@ use tokio::io::AsyncReadExt;
 
 /// The names of the calls are in the guest's source; a call that no test names is missing here.
 const TASKS: &str = include_str!("../../guests/allround/src/task.rs");
-const TESTS: [&str; 2] = [
+const TESTS: [&str; 3] = [
     include_str!("interfaces.rs"),
     include_str!("interfaces/table.rs"),
+    include_str!("interfaces/table/asking.rs"),
 ];
 
 async fn start(connect: &[String]) -> Gateway {
@@ -34,16 +35,23 @@ publish = ["test/#"]
 connect = {connect}
 files = {files}
 reveal = ["token"]
-gateway = ["stats", "clients", "send"]
+subscribe = ["test/#"]
+call = ["do", "parrot", "parrot.refuse", "nobody"]
+gateway = ["stats", "clients", "send", "disconnect", "login"]
 system = true
 commands = {{ hello = {{ program = "/bin/echo", arguments = ["hello", "{{who}}"] }}, fail = {{ program = "/bin/false" }} }}
+[handlers.polly]
+plugin = "parrot"
+grants = {{ handle = ["parrot", "parrot.refuse"] }}
 "#
     );
     let routes =
         r#"routes = [{ path = "/ws", dialect = "native" }, { path = "/late", plugin = "all" }]"#;
-    let setup = setup.listener(routes).plugin("allround").toml(&source);
+    let setup = setup.listener(routes).plugin("allround").plugin("parrot");
+    let setup = setup.toml(&source);
     let gateway = setup.variable("THE_TOKEN", "the-token").start().await;
     gateway.in_state("all", "running").await;
+    gateway.in_state("polly", "running").await;
     gateway
 }
 

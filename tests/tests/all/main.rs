@@ -3,6 +3,7 @@
 mod admin_api;
 mod androidzen;
 mod announce;
+mod calls;
 mod cli;
 mod commands;
 mod configuration;

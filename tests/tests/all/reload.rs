@@ -195,13 +195,20 @@ async fn a_version_that_traps_in_its_first_input_is_rolled_back_without_a_hole()
 
 #[tokio::test]
 async fn a_version_that_traps_later_is_rolled_back_within_its_probation() {
-    let source = SOURCE.replace("topic =", "fail-after-ms = 2500, topic =");
-    let gateway = Setup::new()
-        .plugin("counter")
-        .toml(&source)
-        .plugin_keys("probation = \"30s\"")
-        .start()
-        .await;
+    let soon = SOURCE.replace("topic =", "fail-after-ms = 2500, topic =");
+    rolled_back_later(Setup::new().toml(&soon)).await;
+}
+
+/// The guest's own ten seconds, and the gateway's own probation.
+#[tokio::test]
+async fn a_version_that_traps_after_ten_seconds_is_rolled_back_by_default() {
+    let begun = std::time::Instant::now();
+    rolled_back_later(Setup::new().toml(SOURCE)).await;
+    assert!(begun.elapsed() > std::time::Duration::from_secs(10));
+}
+
+async fn rolled_back_later(setup: Setup) {
+    let gateway = setup.plugin("counter").start().await;
     let mut client = gateway.client().await;
     client.watch(&["test/count"]).await;
     client.next_on("test/count").await;

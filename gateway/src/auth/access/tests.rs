@@ -49,6 +49,7 @@ fn event(topic: &str, kind: &str) -> Event {
         seq: 1,
         source: InstanceName::gateway(),
         received_at: Timestamp::from_millis(0),
+        accepted: std::time::Instant::now(),
         draft: Draft {
             kind: Kind::parse(kind).expect("a kind"),
             topic: Topic::parse(topic).expect("a topic"),

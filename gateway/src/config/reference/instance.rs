@@ -27,6 +27,12 @@ pub const INSTANCE: &[Key] = &[
         "The secrets it may use: NAME = { env = \"VARIABLE\" } or { file = \"PATH\" }.",
     ),
     Key::new(
+        "tls-ca",
+        Shape::Texts,
+        "[]",
+        "PEM files of certificates that its wss, https and tls connections trust besides the system's; read when it starts.",
+    ),
+    Key::new(
         "grants",
         Shape::Section(GRANTS),
         "",

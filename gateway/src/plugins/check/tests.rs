@@ -42,6 +42,7 @@ fn instance() -> Instance {
         enabled: true,
         config: serde_json::Map::new(),
         secrets: BTreeMap::from([("token".to_owned(), SecretSource::Env("T".to_owned()))]),
+        tls_ca: Vec::new(),
         grants: Grants {
             publish: vec![TopicFilter::parse("entity/+/state").expect("a filter")],
             system: true,

@@ -30,7 +30,11 @@ impl Change {
         {
             return Self::Identity;
         }
-        if old.grants != new.grants || old.limits != new.limits || old.secrets != new.secrets {
+        let terms = |i: &Instance| {
+            let i = i.clone();
+            (i.grants, i.limits, i.secrets, i.tls_ca)
+        };
+        if terms(old) != terms(new) {
             return Self::Terms;
         }
         if old.config != new.config {
@@ -143,6 +147,7 @@ mod tests {
             enabled: true,
             config: serde_json::Map::new(),
             secrets: BTreeMap::new(),
+            tls_ca: Vec::new(),
             grants: Grants::default(),
             limits: Limits::default(),
         }
@@ -162,6 +167,7 @@ mod tests {
         );
         check(|i| i.grants.system = true, Change::Terms);
         check(|i| i.limits.publish_rate = 1, Change::Terms);
+        check(|i| i.tls_ca.push("ca.pem".into()), Change::Terms);
         check(|i| i.limits.mailbox = 1, Change::Identity);
         check(|i| i.plugin = "b".to_owned(), Change::Identity);
     }

@@ -54,6 +54,7 @@ async fn a_host_that_is_dropped_without_stop_leaves_no_task_behind() {
         enabled: true,
         config: serde_json::Map::new(),
         secrets: BTreeMap::new(),
+        tls_ca: Vec::new(),
         grants: Grants::default(),
         limits: Limits::default(),
     };

@@ -369,6 +369,7 @@ mod tests {
             seq: 1,
             source: InstanceName::gateway(),
             received_at: Timestamp::now(),
+            accepted: std::time::Instant::now(),
             draft: Draft {
                 kind: Kind::parse("test.a").expect("a kind"),
                 topic: Topic::parse("a").expect("a topic"),

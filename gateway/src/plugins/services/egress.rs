@@ -23,13 +23,16 @@ pub use resolver::{Resolver, SystemResolver};
 use crate::plugins::input::NetError;
 use address::Class;
 use grant::HostPattern;
+use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Where an instance may connect to: what some grant and some request both allow. The default allows nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     granted: Vec<ConnectGrant>,
     requested: Vec<ConnectGrant>,
+    trusted: Arc<[CertificateDer<'static>]>,
 }
 
 /// How the certificate of an admitted destination is treated.
@@ -45,7 +48,23 @@ impl Policy {
     /// A policy of the operator's grants, narrowed by the manifest's requests.
     #[must_use]
     pub fn new(granted: Vec<ConnectGrant>, requested: Vec<ConnectGrant>) -> Self {
-        Self { granted, requested }
+        Self {
+            granted,
+            requested,
+            trusted: Arc::default(),
+        }
+    }
+
+    /// Trusts these certificates too, besides those that all instances trust.
+    #[must_use]
+    pub fn trusting(mut self, certificates: Vec<CertificateDer<'static>>) -> Self {
+        self.trusted = certificates.into();
+        self
+    }
+
+    /// Certificates that are trusted besides those that all instances trust.
+    pub(super) fn trusted(&self) -> &[CertificateDer<'static>] {
+        &self.trusted
     }
 
     /// Whether a destination may be connected to, as far as its host tells, and how certificates are treated: verified

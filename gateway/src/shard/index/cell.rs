@@ -1,7 +1,7 @@
 //! What stands at a node of the trie: lists of postings, by kind and by the anchor's value.
 
 use super::plan::Anchor;
-use crate::event::{Draft, Kind};
+use crate::event::{Event, Kind};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -89,27 +89,27 @@ impl Cell {
         self.kinds.is_empty() && self.any_kind.is_empty()
     }
 
-    /// Adds what is posted here for a draft.
-    pub(super) fn collect(&self, draft: &Draft, found: &mut Vec<Posting>) {
-        self.any_kind.collect(draft, found);
-        if let Some(anchors) = self.kinds.get(&draft.kind) {
-            anchors.collect(draft, found);
+    /// Adds what is posted here for an event.
+    pub(super) fn collect(&self, event: &Event, found: &mut Vec<Posting>) {
+        self.any_kind.collect(event, found);
+        if let Some(anchors) = self.kinds.get(&event.draft.kind) {
+            anchors.collect(event, found);
         }
     }
 }
 
 impl Anchors {
-    fn collect(&self, draft: &Draft, found: &mut Vec<Posting>) {
+    fn collect(&self, event: &Event, found: &mut Vec<Posting>) {
         found.extend_from_slice(&self.plain);
         if !self.values.is_empty() {
-            for (label, value) in draft.labels.iter() {
+            for (label, value) in event.labels() {
                 let list = self.values.get(label).and_then(|values| values.get(value));
                 found.extend_from_slice(list.map_or(&[], |list| &list[..]));
             }
         }
         // Every list here is of those whose anchor passes when the label is absent, so what is visited is found.
         for (label, list) in &self.absent {
-            if draft.labels.get(label).is_none() {
+            if event.label(label).is_none() {
                 found.extend_from_slice(list);
             }
         }

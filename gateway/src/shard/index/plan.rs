@@ -98,7 +98,7 @@ impl Plan {
         kind && filter
             .conditions
             .iter()
-            .all(|condition| condition.matches(draft.labels.get(&condition.label)))
+            .all(|condition| condition.matches(event.label(&condition.label)))
     }
 }
 

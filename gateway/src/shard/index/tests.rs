@@ -8,6 +8,7 @@ fn event(topic: &str, kind: &str, labels: &[(&str, &str)]) -> Event {
         seq: 1,
         source: InstanceName::gateway(),
         received_at: Timestamp::from_millis(0),
+        accepted: std::time::Instant::now(),
         draft: Draft {
             kind: Kind::parse(kind).expect("a kind"),
             topic: Topic::parse(topic).expect("a topic"),
@@ -50,6 +51,11 @@ fn word() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["a", "b", "c"]).prop_map(str::to_owned)
 }
 
+/// `source` is what the gateway stamps, whatever the publisher wrote there.
+fn label() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["a", "b", "c", "source"]).prop_map(str::to_owned)
+}
+
 fn topic() -> impl Strategy<Value = String> {
     prop::collection::vec(word(), 1..4).prop_map(|levels| levels.join("/"))
 }
@@ -69,7 +75,7 @@ fn kind() -> impl Strategy<Value = String> {
 }
 
 fn a_filter() -> impl Strategy<Value = Filter> {
-    let condition = (word(), prop::collection::vec(word(), 0..3), any::<bool>());
+    let condition = (label(), prop::collection::vec(word(), 0..3), any::<bool>());
     (
         prop::collection::vec(topic_filter(), 0..3),
         prop::collection::vec(kind(), 0..3),
@@ -79,13 +85,16 @@ fn a_filter() -> impl Strategy<Value = Filter> {
 }
 
 fn an_event() -> impl Strategy<Value = Event> {
-    let labels = prop::collection::btree_map(word(), word(), 0..3);
-    (topic(), kind(), labels).prop_map(|(topic, kind, labels)| {
+    let labels = prop::collection::btree_map(label(), word(), 0..3);
+    (topic(), kind(), labels, word()).prop_map(|(topic, kind, labels, source)| {
         let labels: Vec<_> = labels
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
-        event(&topic, &kind, &labels)
+        Event {
+            source: InstanceName::parse(&source).expect("a name"),
+            ..event(&topic, &kind, &labels)
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Posting, shrink};
 use super::plan::Anchor;
-use crate::event::{Draft, Kind};
+use crate::event::{Event, Kind};
 use rustc_hash::FxHashMap;
 
 /// A level of the filters that share everything before it.
@@ -76,19 +76,19 @@ impl Node {
         }
     }
 
-    /// Adds what is posted for a draft: a walk along its topic's levels, in which each `+` and `#` is taken too.
-    pub(super) fn collect(&self, draft: &Draft, found: &mut Vec<Posting>) {
-        self.walk(Some(draft.topic.as_str()), draft, found);
+    /// Adds what is posted for an event: a walk along its topic's levels, in which each `+` and `#` is taken too.
+    pub(super) fn collect(&self, event: &Event, found: &mut Vec<Posting>) {
+        self.walk(Some(event.draft.topic.as_str()), event, found);
     }
 
     /// `below` is what is left of the topic.
-    fn walk(&self, below: Option<&str>, draft: &Draft, found: &mut Vec<Posting>) {
+    fn walk(&self, below: Option<&str>, event: &Event, found: &mut Vec<Posting>) {
         if let Some(cell) = &self.rest {
-            cell.collect(draft, found);
+            cell.collect(event, found);
         }
         let Some(below) = below else {
             if let Some(cell) = &self.here {
-                cell.collect(draft, found);
+                cell.collect(event, found);
             }
             return;
         };
@@ -97,10 +97,10 @@ impl Node {
             None => (below, None),
         };
         if let Some(node) = &self.one {
-            node.walk(below, draft, found);
+            node.walk(below, event, found);
         }
         if let Some(node) = self.literal.get(level) {
-            node.walk(below, draft, found);
+            node.walk(below, event, found);
         }
     }
 

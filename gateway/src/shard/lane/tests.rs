@@ -12,6 +12,7 @@ fn event(seq: u64, topic: &str) -> Arc<Event> {
         seq,
         source: InstanceName::gateway(),
         received_at: Timestamp::from_millis(0),
+        accepted: std::time::Instant::now(),
         draft: Draft {
             kind: Kind::parse("k.a").expect("a kind"),
             topic: Topic::parse(topic).expect("a topic"),

@@ -141,6 +141,7 @@ pub(super) fn sized(seq: u64, topic: &str, size: usize, audience: Vec<Audience>)
         seq,
         source: InstanceName::gateway(),
         received_at: Timestamp::from_millis(0),
+        accepted: std::time::Instant::now(),
         draft: Draft {
             kind: Kind::parse("k.a").expect("a kind"),
             topic: Topic::parse(topic).expect("a topic"),

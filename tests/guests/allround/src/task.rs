@@ -5,8 +5,8 @@ use hearthgate_plugin::net::{
     HttpRequest, HttpResponse, TcpStream, TlsMode, WebSocket, WebSocketTarget,
 };
 use hearthgate_plugin::{
-    Event, Rejection, commands, files, gateway, log, log_with, metrics, secrets, store, system,
-    timers,
+    Event, Identity, Rejection, calls, commands, files, gateway, log, log_with, metrics, retained,
+    secrets, store, system, timers,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -133,6 +133,30 @@ pub enum Task {
         topic: String,
         data: Value,
     },
+    #[serde(rename = "gateway.disconnect")]
+    Disconnect {
+        client: String,
+        code: u16,
+        reason: String,
+    },
+    #[serde(rename = "gateway.login")]
+    Login { username: String, password: String },
+    #[serde(rename = "gateway.refresh")]
+    Refresh { token: String },
+    #[serde(rename = "retained.read")]
+    Retained {
+        topics: Vec<String>,
+        #[serde(default)]
+        after: Option<String>,
+        limit: u32,
+    },
+    #[serde(rename = "calls.call")]
+    Call {
+        kind: String,
+        data: Value,
+        #[serde(default)]
+        subject: Option<String>,
+    },
     #[serde(rename = "replies.later")]
     Later,
 }
@@ -231,6 +255,11 @@ pub fn perform(task: Task) -> Result<Value, Rejection> {
             gateway::send(&audience, Event::new(kind, topic, &data)),
             Value::from,
         ),
+        asked @ (Task::Disconnect { .. }
+        | Task::Login { .. }
+        | Task::Refresh { .. }
+        | Task::Retained { .. }
+        | Task::Call { .. }) => ask(asked),
         Task::Later => return Err(Rejection::BadRequest("call: not here".to_owned())),
         kept @ (Task::TimerAfter { .. }
         | Task::TimerEvery { .. }
@@ -241,6 +270,49 @@ pub fn perform(task: Task) -> Result<Value, Rejection> {
         | Task::StoreKeys { .. }) => keep(kept),
         outside => reach(outside),
     })
+}
+
+/// The gateway and the other plugins.
+fn ask(task: Task) -> Value {
+    let session = |session: gateway::Session| json!({"subject": session.identity.subject, "access": session.access_token, "refresh": session.refresh_token, "expires_in": session.expires_in});
+    match task {
+        Task::Disconnect {
+            client,
+            code,
+            reason,
+        } => told(gateway::disconnect(&client, code, &reason), Value::from),
+        Task::Login { username, password } => {
+            told(gateway::login(&username, &password, "192.0.2.1"), session)
+        }
+        Task::Refresh { token } => told(gateway::refresh(&token), session),
+        Task::Retained {
+            topics,
+            after,
+            limit,
+        } => {
+            let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+            let found = retained::read(&topics, after.as_deref(), limit);
+            told(found, |found| {
+                let topics = found.into_iter().map(|published| published.event.topic);
+                topics.collect::<Vec<_>>().into()
+            })
+        }
+        Task::Call {
+            kind,
+            data,
+            subject,
+        } => {
+            let identity = subject.map(|subject| Identity {
+                subject,
+                roles: vec![],
+                claims: "{}".to_owned(),
+            });
+            told(calls::call(&kind, &data, identity.as_ref()), |reply| {
+                serde_json::from_str(&reply).unwrap_or_default()
+            })
+        }
+        _ => Value::Null,
+    }
 }
 
 /// Timers and the store.

@@ -2,6 +2,7 @@
 
 use hearthgate_plugin::{
     Answer, Client, Failure, HttpAnswer, HttpCall, HttpReply, Plugin, Rejection, Request, Start,
+    log,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,9 +47,12 @@ impl Plugin for Parrot {
         match request.kind.as_str() {
             "parrot.refuse" => Err(refuse(request.data()?)),
             "parrot.trap" => panic!("told to trap"),
-            "parrot.loop" => loop {
-                std::hint::black_box(());
-            },
+            "parrot.loop" => {
+                log::warn!("looping");
+                loop {
+                    std::hint::black_box(());
+                }
+            }
             _ => Answer::json(&json!({
                 "heard": request.data::<Value>()?,
                 "prefix": self.config.prefix,

@@ -3,7 +3,7 @@
 
 use hearthgate_plugin::{
     Action, CallError, Caller, Condition, DialectClient, Failure, Filter, GatewayStats, Identity,
-    Plugin, Published, Start,
+    Plugin, Published, Start, gateway,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -49,6 +49,10 @@ enum Command {
         reason: String,
     },
     Trap,
+    Clients,
+    Session {
+        bytes: usize,
+    },
 }
 
 fn actions(command: Command) -> Vec<Action> {
@@ -88,6 +92,8 @@ fn actions(command: Command) -> Vec<Action> {
         Command::Send { texts } => texts.into_iter().map(Action::Send).collect(),
         Command::Close { code, reason } => vec![Action::Close((code, reason))],
         Command::Trap => panic!("told to trap"),
+        Command::Clients => vec![Action::Send(gateway::clients(0, 10))],
+        Command::Session { bytes } => vec![Action::SetSession("x".repeat(bytes))],
     }
 }
 
@@ -152,6 +158,7 @@ impl Plugin for Shout {
             match event.kind.as_str() {
                 // None, several: the host must take both.
                 "test.silent" => Vec::new(),
+                "test.poison" => panic!("told to trap"),
                 "test.twice" => vec![first.clone(), first],
                 _ => vec![first],
             }

@@ -28,6 +28,8 @@ pub enum Then {
 use Then::{Input, Line, Metric, Nothing, Write};
 use Told::{Error, Like, Ok};
 
+mod asking;
+
 /// In order: some rows build on those before.
 pub fn table(folder: &str, url: &str) -> Vec<(Value, Told, Then)> {
     let task = |call: &str, fields: Value| {
@@ -37,7 +39,7 @@ pub fn table(folder: &str, url: &str) -> Vec<(Value, Told, Then)> {
     };
     let file = format!("{folder}/lines.log");
     let null = || Ok(Value::Null);
-    vec![
+    let mut rows = vec![
         (
             task(
                 "log",
@@ -177,12 +179,27 @@ pub fn table(folder: &str, url: &str) -> Vec<(Value, Told, Then)> {
         ),
         (
             task("gateway.stats", json!({})),
-            Like(|stats| stats["connections"] == 1),
+            Like(|stats| {
+                stats["connections"] == 1
+                    && stats["dialects"] == json!({"native": 1})
+                    && stats["messages_received"].as_u64() > Some(10)
+                    && stats["bytes_received"].as_u64() > Some(100)
+                    && stats["bytes_sent"].as_u64() > Some(1000)
+                    && stats["connection_errors"] == 0
+                    && stats["events_by_kind"]["test.done"]["deliveries"].as_u64() > Some(0)
+                    && stats["events_by_kind"]["test.done"]["mean_latency_us"].as_u64() > Some(0)
+            }),
             Nothing,
         ),
         (
             task("gateway.clients", json!({"offset": 0, "limit": 5})),
-            Like(|page| page["total"] == 1 && page["connections"][0]["address"].is_string()),
+            Like(|page| {
+                let one = &page["connections"][0];
+                page["total"] == 1
+                    && one["address"].is_string()
+                    && one["authenticated"] == false
+                    && one["bytes_sent"].as_u64() > Some(1000)
+            }),
             Nothing,
         ),
         (
@@ -218,5 +235,7 @@ pub fn table(folder: &str, url: &str) -> Vec<(Value, Told, Then)> {
             Like(Value::is_u64),
             Input(&["HttpDone", "status: 200"]),
         ),
-    ]
+    ];
+    rows.extend(asking::rows());
+    rows
 }

@@ -101,7 +101,13 @@ impl Network {
         }
         let (tls, certificate) = self
             .tls
-            .wrap(tcp, &destination.host, verification, protocols)
+            .wrap(
+                tcp,
+                &destination.host,
+                verification,
+                protocols,
+                policy.trusted(),
+            )
             .await?;
         Ok(Stream {
             io: Box::new(tls),

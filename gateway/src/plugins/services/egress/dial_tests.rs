@@ -145,10 +145,12 @@ async fn failures_have_their_names() {
     ));
 }
 
-/// A TLS server for `home.test` that echoes four bytes per connection, and the roots that trust it.
-async fn tls_server() -> (u16, rustls::RootCertStore) {
+/// A TLS server for `home.test` that echoes four bytes per connection, the roots that trust it, and its
+/// certificate as PEM.
+async fn tls_server() -> (u16, rustls::RootCertStore, String) {
     let made =
         rcgen::generate_simple_self_signed(vec!["home.test".to_owned()]).expect("a certificate");
+    let pem = made.cert.pem();
     let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(made.cert.der().clone()).expect("a root");
@@ -173,12 +175,47 @@ async fn tls_server() -> (u16, rustls::RootCertStore) {
             }
         }
     });
-    (port, roots)
+    (port, roots, pem)
+}
+
+#[tokio::test]
+async fn an_instance_can_trust_certificates_of_its_own() {
+    let (port, _, pem) = tls_server().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, pem).expect("a file");
+    let answers = Alternating(Arc::default(), vec![vec![address("127.0.0.1")]]);
+    let network = Network::new(vec![])
+        .with_resolver(answers)
+        .with_roots(rustls::RootCertStore::empty());
+    let grants = [
+        format!("tls://home.test:{port}"),
+        format!("tls://127.0.0.1:{port}"),
+    ];
+    let to = Destination::of_host("home.test", port, true).expect("a destination");
+    let refused = connect(&network, &policy(&grants), &to).await.err();
+    assert!(matches!(refused, Some(NetError::Tls(_))), "{refused:?}");
+    let trusted = super::super::tls::read_certificates(&file).expect("a certificate");
+    let trusting = policy(&grants).trusting(trusted);
+    connect(&network, &trusting, &to).await.expect("trusted");
+    let refused = connect(&network, &policy(&grants), &to).await.err();
+    assert!(refused.is_some(), "the others trust it as little as before");
+    for (text, why) in [
+        ("", "no certificate in it"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "tls-ca",
+        ),
+    ] {
+        std::fs::write(&file, text).expect("a file");
+        let error = super::super::tls::read_certificates(&file).expect_err(why);
+        assert!(error.contains(why) && error.contains("ca.pem"), "{error}");
+    }
 }
 
 #[tokio::test]
 async fn certificates_are_verified_by_name_unless_waived() {
-    let (port, roots) = tls_server().await;
+    let (port, roots, _) = tls_server().await;
     let answers = Alternating(Arc::default(), vec![vec![address("127.0.0.1")]]);
     let trusting = Network::new(vec![])
         .with_resolver(answers.clone())

@@ -4,8 +4,10 @@ use super::{Host, Verification};
 use crate::plugins::input::{Certificate, NetError};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -39,8 +41,9 @@ impl Tls {
         host: &Host,
         verification: Verification,
         protocols: &[&[u8]],
+        trusted: &[CertificateDer<'static>],
     ) -> Result<(TlsStream<TcpStream>, Option<Certificate>), NetError> {
-        let mut config = self.config(verification).await?;
+        let mut config = self.config(verification, trusted).await?;
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         let name = match host {
             Host::Name(name) => ServerName::try_from(name.clone())
@@ -58,14 +61,22 @@ impl Tls {
         Ok((stream, certificate))
     }
 
-    async fn config(&self, verification: Verification) -> Result<ClientConfig, NetError> {
+    async fn config(
+        &self,
+        verification: Verification,
+        trusted: &[CertificateDer<'static>],
+    ) -> Result<ClientConfig, NetError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| NetError::Tls(error.to_string()))?;
         Ok(match verification {
             Verification::Required => {
-                let roots = self.roots.get_or_init(load_native_roots).await.clone();
+                let mut roots = self.roots.get_or_init(load_native_roots).await.clone();
+                if !trusted.is_empty() {
+                    let more = Arc::make_mut(&mut roots);
+                    more.add_parsable_certificates(trusted.iter().cloned());
+                }
                 builder.with_root_certificates(roots).with_no_client_auth()
             }
             Verification::Waived => builder
@@ -74,6 +85,26 @@ impl Tls {
                 .with_no_client_auth(),
         })
     }
+}
+
+/// Reads a PEM file of certificates.
+///
+/// # Errors
+/// Says which file, and what is wrong with it.
+pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let failed = |why: String| format!("tls-ca: {}: {why}", path.display());
+    let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| failed(error.to_string()))?;
+    if found.is_empty() {
+        return Err(failed("there is no certificate in it".to_owned()));
+    }
+    let mut roots = RootCertStore::empty();
+    for certificate in &found {
+        let added = roots.add(certificate.clone());
+        added.map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(found)
 }
 
 async fn load_native_roots() -> Arc<RootCertStore> {
