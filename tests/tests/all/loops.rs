@@ -153,9 +153,10 @@ async fn in_a_dialects_on_text() {
 #[tokio::test]
 async fn in_a_dialects_encode() {
     cut_off("encode", "encode", async |gateway| {
-        // The bystander's events are enough: while somebody speaks the dialect, it encodes.
+        // An event that its grant covers is enough: while somebody speaks the dialect, it encodes.
         let mut client = speaker(gateway).await;
         assert_eq!(client.next_text().await, "open");
+        gateway.admin().emit("test/trigger/a", json!(1)).await;
         gateway.in_state("rogue", "waiting").await;
     })
     .await;
