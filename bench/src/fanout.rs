@@ -14,7 +14,7 @@ use std::time::Duration;
 use subject::{Size, Subject};
 
 /// Bytes of a message that clients receive.
-const MESSAGE_BYTES: usize = 128;
+pub const MESSAGE_BYTES: usize = 128;
 /// Events on their way when publishing as fast as possible: well below what a client's outbox holds.
 const WINDOW: u64 = 256;
 /// Before measuring, the same goes on for so long.
@@ -73,7 +73,10 @@ fn compare(plan: &Plan, name: &'static str, subjects: &[Subject]) -> Result<Repo
 }
 
 /// Publishes one event and looks how long it arrives.
-fn calibrate(plan: &Plan) -> Result<Size> {
+///
+/// # Errors
+/// When it does not.
+pub fn calibrate(plan: &Plan) -> Result<Size> {
     let mut size = Size {
         padding: 0,
         payload: 0,

@@ -3,6 +3,7 @@
 mod baseline;
 mod child;
 mod client;
+mod dialect;
 mod fanout;
 mod feed;
 mod frame;
@@ -69,6 +70,8 @@ enum What {
     },
     /// A home of 10,000 entities through the plugin home-assistant: time, memory, and a client's share of it.
     Home,
+    /// One event to 1,000 clients of a plugin's dialect beside native ones, and the cost of a client's message.
+    Dialect,
     /// Resident memory per idle connection, between 1,000 and 10,000 of them.
     Idle,
     /// Finding one subscription among 100,000, and adding and removing them; needs no gateway.
@@ -98,6 +101,7 @@ impl What {
     fn benchmarks(self) -> &'static [(&'static str, Benchmark)] {
         const ALL: &[(&str, Benchmark)] = &[
             ("fanout", fanout::run),
+            ("dialect", dialect::run),
             ("idle", idle::run),
             ("matching", matching::run),
             ("publish", publish::run),
@@ -109,13 +113,14 @@ impl What {
         match self {
             Self::All => ALL,
             Self::Fanout { .. } => &ALL[0..1],
-            Self::Idle => &ALL[1..2],
-            Self::Matching => &ALL[2..3],
-            Self::Publish => &ALL[3..4],
-            Self::Reload => &ALL[4..5],
-            Self::Startup => &ALL[5..6],
-            Self::Rates => &ALL[6..7],
-            Self::Home => &ALL[7..8],
+            Self::Dialect => &ALL[1..2],
+            Self::Idle => &ALL[2..3],
+            Self::Matching => &ALL[3..4],
+            Self::Publish => &ALL[4..5],
+            Self::Reload => &ALL[5..6],
+            Self::Startup => &ALL[6..7],
+            Self::Rates => &ALL[7..8],
+            Self::Home => &ALL[8..9],
             Self::Peers => &[("peers", fanout::peers)],
             Self::ServeBaseline { .. } => &[],
         }

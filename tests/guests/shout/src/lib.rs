@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Deserialize)]
 struct Config {
     greeting: String,
+    /// Events come as they are.
+    plain: bool,
 }
 
 struct Shout(Config);
@@ -154,6 +156,9 @@ impl Plugin for Shout {
     fn encode(&mut self, events: Vec<Published>) -> Vec<Vec<String>> {
         let shout = |published: Published| {
             let event = published.event;
+            if self.0.plain {
+                return vec![event.data];
+            }
             let first = format!("{} {}", event.topic, event.data).to_uppercase();
             match event.kind.as_str() {
                 // None, several: the host must take both.
