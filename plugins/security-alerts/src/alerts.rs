@@ -194,9 +194,12 @@ impl Book {
                 return;
             };
             self.evicted += 1;
+            // One that nobody was told of has nothing to be taken back.
+            let untold = self.changes.get(&serial) == Some(&Change::Raised);
             self.clear(serial);
             if let Some(alert) = self.alerts.get(&serial)
                 && self.changes.get(&serial) == Some(&Change::Cleared)
+                && (alert.announced || !untold)
             {
                 self.gone.push(alert.clone());
             }

@@ -173,15 +173,37 @@ impl Security {
             self.read_on()?;
         }
         self.detector_unsaved |= !nothing_new;
-        if !reads_on && (self.detector_unsaved || detected.first) {
-            let stored = self.journal.disk().set(KNOWN, &whole.stored());
-            self.detector_unsaved = stored.is_err();
-            if let Err(error) = stored {
-                self.store_failed(&error, now);
-            }
-            detected.begin(self, true);
+        if reads_on {
+            return Ok(());
         }
+        // What was there at first is noted before it counts as begun; what was found, only when its alerts are stored.
+        if detected.first && self.config.start == Begin::End {
+            self.store_known(whole, now);
+        }
+        self.urgent = true;
+        detected.begin(self, true);
         Ok(())
+    }
+
+    /// After a commit: notes what is in a file that is read as a whole.
+    pub(crate) fn note_known(&mut self, now: Instant) {
+        let Some(detected) = self.detected.take_if(|_| self.detector_unsaved) else {
+            return;
+        };
+        if let Reading::Whole(whole) = &detected.reading
+            && !whole.is_reading()
+        {
+            self.store_known(whole, now);
+        }
+        self.detected = Some(detected);
+    }
+
+    fn store_known(&mut self, whole: &Whole, now: Instant) {
+        let stored = self.journal.disk().set(KNOWN, &whole.stored());
+        self.detector_unsaved = stored.is_err();
+        if let Err(error) = stored {
+            self.store_failed(&error, now);
+        }
     }
 
     /// Takes lines of a file that is appended to.

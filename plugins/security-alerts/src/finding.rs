@@ -27,6 +27,8 @@ pub enum Feed {
     Blocking,
     /// The file of names.
     Names,
+    /// This plugin: the store, the clock, its events.
+    Itself,
 }
 
 impl Feed {
@@ -43,6 +45,7 @@ impl Feed {
             Self::Neighbours => "neighbours",
             Self::Blocking => "blocking",
             Self::Names => "names",
+            Self::Itself => "itself",
         }
     }
 }

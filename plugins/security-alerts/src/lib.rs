@@ -249,7 +249,7 @@ impl Security {
         if self.clock.look(now, steady) {
             let bad = Bad("the clock jumped; nothing is cleared for a while");
             self.causes
-                .count(Feed::Neighbours, bad, &announce::told_at(now), now);
+                .count(Feed::Itself, bad, &announce::told_at(now), now);
         }
         if self.ticks.is_multiple_of(TICKS_OF_AGE) {
             if self.clock.is_settled(steady) {
@@ -279,6 +279,9 @@ impl Security {
             && let Err(error) = self.journal.write_pages(&mut self.book)
         {
             self.store_failed(&error, now);
+        }
+        if self.status.store {
+            self.note_known(now);
         }
         self.store_devices(now);
         Ok(())
@@ -321,7 +324,7 @@ impl Security {
             StoreError::Unavailable(_) => Bad("the store is away"),
         };
         self.causes
-            .count(Feed::Detector, bad, &format!("{error:?}"), now);
+            .count(Feed::Itself, bad, &format!("{error:?}"), now);
     }
 }
 

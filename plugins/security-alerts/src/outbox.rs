@@ -13,8 +13,10 @@ use std::time::Duration;
 
 /// Most other events that wait.
 const MOST_WAITING: usize = 1000;
-/// Events of one call.
+/// Events of one call to the host.
 const BATCH: usize = 64;
+/// Events of one turn: making them takes processor time, of which a call has only so much.
+const MOST_AT_ONCE: usize = 128;
 
 /// What waits.
 #[derive(Debug, Default)]
@@ -57,7 +59,12 @@ impl Outbox {
         traffic: &BTreeMap<String, Volume>,
         mut broken: impl FnMut(Feed, Bad, &str),
     ) -> Sent {
+        let mut room = MOST_AT_ONCE;
         while !self.others.is_empty() {
+            let Some(left) = room.checked_sub(BATCH) else {
+                return Sent::Later(Duration::ZERO);
+            };
+            room = left;
             let batch: Vec<Event> = self.others.iter().take(BATCH).cloned().collect();
             let count = batch.len();
             if let Some(sent) = publish(batch, &mut broken) {
@@ -65,10 +72,14 @@ impl Outbox {
             }
             self.others.drain(..count);
         }
-        if let Some(sent) = send_alerts(book, devices, &mut broken) {
+        if let Some(sent) = send_alerts(book, devices, &mut room, &mut broken) {
             return sent;
         }
         while !self.devices.is_empty() {
+            let Some(left) = room.checked_sub(BATCH) else {
+                return Sent::Later(Duration::ZERO);
+            };
+            room = left;
             let macs: Vec<String> = self.devices.iter().take(BATCH).cloned().collect();
             let known = macs.iter().filter_map(|mac| devices.find(mac));
             let batch = known.map(|device| announce::device_event(device, device.volume(traffic)));
@@ -84,13 +95,20 @@ impl Outbox {
 fn send_alerts(
     book: &mut Book,
     devices: &Devices,
+    room: &mut usize,
     broken: &mut impl FnMut(Feed, Bad, &str),
 ) -> Option<Sent> {
     let mut changes: VecDeque<_> = book.take_changes().into();
     while !changes.is_empty() {
         let events = changes.iter().take(BATCH);
         let events = events.map(|(alert, change)| announce::alert_event(alert, *change, devices));
-        let sent = publish(events.collect(), broken);
+        let sent = match room.checked_sub(BATCH) {
+            Some(left) => {
+                *room = left;
+                publish(events.collect(), broken)
+            }
+            None => Some(Sent::Later(Duration::ZERO)),
+        };
         if sent.is_some() {
             changes
                 .into_iter()
@@ -113,16 +131,12 @@ fn publish(mut batch: Vec<Event>, broken: &mut impl FnMut(Feed, Bad, &str)) -> O
             Err(PublishError::Throttled(after)) => return Some(Sent::Later(after)),
             Err(PublishError::NotGranted(what)) => return Some(Sent::Refused(what)),
             Err(PublishError::Invalid { index, reason }) => {
-                broken(
-                    Feed::Detector,
-                    Bad("an event does not fit its kind"),
-                    &reason,
-                );
+                broken(Feed::Itself, Bad("an event does not fit its kind"), &reason);
                 drop(batch.remove(index.min(batch.len() - 1)));
             }
             Err(PublishError::TooLarge { index }) => {
                 broken(
-                    Feed::Detector,
+                    Feed::Itself,
                     Bad("an event is larger than limits.event-size"),
                     "",
                 );
