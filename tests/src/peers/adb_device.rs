@@ -2,6 +2,7 @@
 //! packages/modules/adb/protocol.txt), spoken from the device's side.
 
 use super::Android;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -81,8 +82,13 @@ impl Drop for AdbDevice {
 async fn serve(mut stream: TcpStream, android: &Android, consent: Consent) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut sockets = 0;
+    // Services that were asked for while another one was served.
+    let mut waiting = VecDeque::new();
     loop {
-        let packet = receive(&mut stream).await?;
+        let packet = match waiting.pop_front() {
+            Some(packet) => packet,
+            None => receive(&mut stream).await?,
+        };
         match packet.command {
             // The server's public key: now somebody would have to confirm it.
             AUTH if packet.first == PUBLIC_KEY => {}
@@ -96,14 +102,9 @@ async fn serve(mut stream: TcpStream, android: &Android, consent: Consent) -> io
             OPEN => {
                 sockets += 1;
                 let service = String::from_utf8_lossy(&packet.data).into_owned();
-                open(
-                    &mut stream,
-                    android,
-                    packet.first,
-                    sockets,
-                    service.trim_end_matches('\0'),
-                )
-                .await?;
+                let service = service.trim_end_matches('\0');
+                let pair = (packet.first, sockets);
+                open(&mut stream, android, pair, service, &mut waiting).await?;
             }
             // Acknowledgements and ends of sockets that are closed here already.
             _ => {}
@@ -111,13 +112,13 @@ async fn serve(mut stream: TcpStream, android: &Android, consent: Consent) -> io
     }
 }
 
-/// Serves one socket from its beginning to its end; the server sends nothing else meanwhile that would have to be answered.
+/// Serves one socket, by its ids on the server's side and here, from its beginning to its end.
 async fn open(
     stream: &mut TcpStream,
     android: &Android,
-    theirs: u32,
-    ours: u32,
+    (theirs, ours): (u32, u32),
     service: &str,
+    waiting: &mut VecDeque<Packet>,
 ) -> io::Result<()> {
     if service == "reboot:" {
         send(stream, OKAY, ours, theirs, &[]).await?;
@@ -136,6 +137,7 @@ async fn open(
             match answer.command {
                 OKAY if answer.second == ours => break,
                 CLSE if answer.second == ours => return Ok(()),
+                OPEN => waiting.push_back(answer),
                 _ => {}
             }
         }
