@@ -77,9 +77,13 @@ impl Setup {
     fn configuration(&self, clients: SocketAddr, admin: SocketAddr) -> String {
         let folder = self.folder.path().display();
         format!(
-            r#"[[listener]]
+            r##"[[listener]]
 address = "{clients}"
 routes = [{{ path = "/ws", dialect = "native" }}]
+
+[access]
+public = ["#"]
+public-calls = ["*"]
 
 [admin]
 address = "{admin}"
@@ -94,7 +98,7 @@ state-directory = "{folder}/state"
 [log]
 filter = "warn"
 
-{}"#,
+{}"##,
             self.sources
         )
     }

@@ -29,6 +29,9 @@ pub use presented::{Presented, Token};
 pub use revocation::{Revocation, Revocations};
 pub use signing::{SigningKey, mint};
 
+#[cfg(test)]
+mod tests;
+
 use crate::event::Timestamp;
 use std::sync::Arc;
 
@@ -41,6 +44,8 @@ pub struct Verified {
     pub expires_at: Option<Timestamp>,
     /// Until when it is honoured: `expires_at` and its issuer's leeway.
     pub honoured_until: Option<Timestamp>,
+    /// When its bearer is warned of its end.
+    pub warn_at: Option<Timestamp>,
     /// When it was issued, where it says so.
     pub issued_at: Option<Timestamp>,
     /// Its id (RFC 7519, section 4.1.7); of an API token its name, as `token:NAME`.

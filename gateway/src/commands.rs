@@ -9,7 +9,7 @@ mod publish;
 mod subscribe;
 mod unsubscribe;
 
-use crate::auth::Auth;
+use crate::auth::{Access, Auth};
 use crate::bus::Bus;
 use crate::config;
 use crate::limits::Doorman;
@@ -18,7 +18,7 @@ use crate::plugins::api::Client;
 use crate::protocol::reply;
 use crate::protocol::request::{Command, Request};
 use crate::protocol::{ErrorCode, Refusal};
-use crate::shard::{Link, LiveTerms};
+use crate::shard::{Link, LiveTerms, Status};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use handler::Calls;
@@ -44,6 +44,8 @@ pub struct Context {
     pub backend: Arc<Backend>,
     /// The way to its shard.
     pub link: Link,
+    /// The connection's figures.
+    pub status: Arc<Status>,
     /// The client, as handlers see it.
     pub client: Arc<Client>,
     /// What holds for it.
@@ -65,15 +67,35 @@ enum Answer {
 impl Context {
     /// A connection without subscriptions.
     #[must_use]
-    pub fn new(backend: Arc<Backend>, link: Link, client: Arc<Client>, terms: LiveTerms) -> Self {
+    pub fn new(
+        backend: Arc<Backend>,
+        link: Link,
+        status: Arc<Status>,
+        client: Arc<Client>,
+        terms: LiveTerms,
+    ) -> Self {
         Self {
             backend,
             link,
+            status,
             client,
             terms,
             calls: Calls::default(),
             subscriptions: Vec::new(),
             next_subscription: 1,
+        }
+    }
+
+    /// What the client may, by the rules as they are now.
+    fn access(&self) -> Arc<Access> {
+        let identity = self.client.identity.as_deref();
+        self.backend.auth.access(identity)
+    }
+
+    /// Forgets the subscriptions that the shard has ended on its own.
+    fn forget_withdrawn(&mut self) {
+        for id in self.status.take_withdrawn() {
+            self.subscriptions.retain(|own| *own != id);
         }
     }
 
@@ -107,8 +129,8 @@ impl Context {
             Command::Unsubscribe(subscription) => {
                 unsubscribe::run(self, id_text, subscription).await
             }
-            Command::Authenticate(_token) => authenticate::run(),
-            Command::Publish(_draft) => publish::run(),
+            Command::Authenticate(token) => authenticate::run(self, id_text, token).await,
+            Command::Publish(draft) => publish::run(self, id_text, *draft).await,
             Command::Ack(_seq) => ack::run(),
             Command::Ping(data) => Ok(ping::run(id_text, data)),
             Command::Handler(kind, data) => handler::run(self, id, kind, data),

@@ -197,6 +197,12 @@ impl Connections {
         Ok(response)
     }
 
+    /// Has open connections follow the rules, and what was revoked, as they are now.
+    pub async fn review(&self) {
+        let auth = self.auth();
+        self.0.shards.review(auth).await;
+    }
+
     /// Takes a new configuration, and has open connections follow what their listeners say by now.
     pub fn apply(&self, settings: config::Connections) {
         let shards = self.0.shards.clone();

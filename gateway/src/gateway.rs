@@ -207,8 +207,12 @@ impl Parts {
         let bus = Bus::new(shards.clone());
         let registry = Arc::new(Registry::new(shards.population().clone()));
         let (audit, records) = Audit::new();
-        let state = &config.plugins.state_directory;
-        let auth = Auth::start(&config.auth, &config.access, state, audit);
+        // Reads files and may hash a password: not work for the runtime's threads.
+        let state = config.plugins.state_directory.clone();
+        let (auth, access) = (config.auth.clone(), config.access.clone());
+        let started = move || Auth::start(&auth, &access, &state, audit);
+        let started = tokio::task::spawn_blocking(started).await;
+        let auth = started.unwrap_or_else(|error| Err(error.to_string()));
         let auth = auth.map_err(StartError::Auth)?;
         audit::publish(records, bus.clone());
         let ports = Ports {

@@ -24,6 +24,7 @@ pub use report::Report;
 pub use status::Status;
 pub use wire::Wire;
 
+use crate::auth::{Access, Auth, Verified};
 use crate::config;
 use crate::event::Event;
 use bytes::Bytes;
@@ -178,6 +179,11 @@ impl Shards {
         Some(Room(permits))
     }
 
+    /// Has every shard look at its connections by the rules, and by what was revoked, as they are now.
+    pub async fn review(&self, auth: &Auth) {
+        self.tell(|| Command::Review(auth.clone())).await;
+    }
+
     /// Has every shard look at its connections' terms anew.
     pub async fn refresh(&self) {
         self.tell(|| Command::Refresh).await;
@@ -282,6 +288,12 @@ impl Link {
     pub async fn subscribe(&self, subscription: Subscription) {
         self.send(Command::Subscribe(self.number, Box::new(subscription)))
             .await;
+    }
+
+    /// The connection is someone from now on, and may that.
+    pub async fn identify(&self, verified: Verified, access: Arc<Access>) {
+        let who = Box::new((verified, access));
+        self.send(Command::Identify(self.number, who)).await;
     }
 
     /// Ends a subscription.

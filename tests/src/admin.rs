@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 #[derive(Debug, Clone, Copy)]
 pub struct Admin {
     address: SocketAddr,
+    token: Option<&'static str>,
 }
 
 /// An answer.
@@ -45,7 +46,17 @@ impl Admin {
     /// The server at this address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address }
+        Self {
+            address,
+            token: None,
+        }
+    }
+
+    /// The same server, asked with a token.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        let token = Some(&*Box::leak(token.to_owned().into_boxed_str()));
+        Self { token, ..self }
     }
 
     /// Asks for a path.
@@ -132,6 +143,10 @@ impl Admin {
             let builder = headers.iter().fold(builder, |builder, (name, value)| {
                 builder.header(*name, *value)
             });
+            let builder = match self.token {
+                Some(token) => builder.header("authorization", format!("Bearer {token}")),
+                None => builder,
+            };
             let body = Full::new(Bytes::from(body.unwrap_or_default()));
             let request = builder
                 .header("content-type", "application/json")

@@ -47,6 +47,44 @@ impl Client {
         client
     }
 
+    /// Connects with these headers and takes the greeting.
+    ///
+    /// # Panics
+    /// It is refused, or the first frame is no `welcome`.
+    pub async fn connect_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+        let opened = Self::open_with(address, path, headers).await;
+        let mut client = opened.expect("the handshake succeeds");
+        let greeting = client.next().await;
+        assert_eq!(greeting["type"], "welcome", "{greeting}");
+        client.welcome = greeting["data"].clone();
+        client
+    }
+
+    /// Connects with these headers, and takes nothing.
+    ///
+    /// # Errors
+    /// The handshake's, with the HTTP answer where there is one.
+    ///
+    /// # Panics
+    /// A header is none.
+    pub async fn open_with(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Box<Error>> {
+        let stream = wait::soon("a connection", TcpStream::connect(address)).await;
+        let stream = stream.map_err(|error| Box::new(error.into()))?;
+        let mut request = format!("ws://{address}{path}")
+            .into_client_request()
+            .expect("a WebSocket URL");
+        for (name, value) in headers {
+            let name = hyper::header::HeaderName::try_from(*name).expect("a header");
+            let value = hyper::header::HeaderValue::try_from(*value).expect("a header");
+            request.headers_mut().append(name, value);
+        }
+        Self::shake(stream, request).await
+    }
+
     /// Connects, and takes nothing.
     ///
     /// # Errors
@@ -73,6 +111,13 @@ impl Client {
         let request = format!("ws://{address}{path}")
             .into_client_request()
             .expect("a WebSocket URL");
+        Self::shake(stream, request).await
+    }
+
+    async fn shake(
+        stream: TcpStream,
+        request: tokio_tungstenite::tungstenite::handshake::client::Request,
+    ) -> Result<Self, Box<Error>> {
         // Small buffers: some tests have a thousand clients.
         let config = WebSocketConfig::default().read_buffer_size(4096);
         let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));

@@ -12,6 +12,7 @@ pub struct Setup {
     plugin_keys: String,
     listener: String,
     log_filter: String,
+    access: String,
     variables: Vec<(String, String)>,
 }
 
@@ -36,6 +37,7 @@ impl Setup {
             plugin_keys: String::new(),
             listener: r#"routes = [{ path = "/ws", dialect = "native" }]"#.into(),
             log_filter: "info".into(),
+            access: "[access]\npublic = [\"#\"]\npublic-calls = [\"*\"]\n".into(),
             variables: Vec::new(),
         }
     }
@@ -87,6 +89,13 @@ impl Setup {
         self
     }
 
+    /// `[access]` and its rules, in place of the harness's own, which lets everybody read and call everything.
+    #[must_use]
+    pub fn access(mut self, sections: &str) -> Self {
+        self.access = sections.into();
+        self
+    }
+
     /// An environment variable of the gateway.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
@@ -108,12 +117,13 @@ impl Setup {
             plugin_keys,
             listener,
             log_filter,
+            access,
             ..
         } = self;
         format!(
             "[[listener]]\naddress = \"127.0.0.1:0\"\n{listener}\n\n[admin]\naddress = \"127.0.0.1:0\"\n\n\
              [plugins]\ndirectory = \"plugins\"\nstate-directory = \"state\"\n{plugin_keys}\n\
-             [log]\nformat = \"json\"\nfilter = \"{log_filter}\"\n\n{sections}"
+             [log]\nformat = \"json\"\nfilter = \"{log_filter}\"\n\n{access}\n{sections}"
         )
     }
 

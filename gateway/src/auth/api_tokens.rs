@@ -33,6 +33,7 @@ impl Tokens {
                 }),
                 expires_at: token.expires,
                 honoured_until: token.expires,
+                warn_at: None,
                 issued_at: None,
                 token_id: Some(format!("token:{name}").into()),
             },

@@ -61,7 +61,7 @@ impl Auth {
         state_directory: &Path,
         audit: Audit,
     ) -> Result<Self, String> {
-        let state = State::new(config, state_directory).map_err(|BadKey(why)| why)?;
+        let state = State::new(config, state_directory, &[]).map_err(|BadKey(why)| why)?;
         Ok(Self(Arc::new(Inner {
             state: ArcSwap::from_pointee(state),
             state_directory: state_directory.to_path_buf(),
@@ -98,7 +98,8 @@ impl Auth {
     /// The users' signing key can't be read; nothing has changed.
     pub fn apply(&self, config: &config::Auth, access: &config::Access) -> Result<Changed, String> {
         let before = self.0.state.load_full();
-        let state = State::new(config, &self.0.state_directory).map_err(|BadKey(why)| why)?;
+        let state = State::new(config, &self.0.state_directory, &before.issuers)
+            .map_err(|BadKey(why)| why)?;
         self.0.state.store(Arc::new(state));
         Ok(Changed {
             rules: self.0.rules.apply(access),
@@ -129,7 +130,7 @@ impl Auth {
                 Requirement::Optional | Requirement::Lenient => Ok(Caller::Anonymous),
             };
         };
-        match self.authenticate(&token, address).await {
+        match self.authenticate(&token, &address.to_string()).await {
             Ok(verified) => Ok(Caller::Identified(verified)),
             Err(error) if policy.requirement == Requirement::Lenient => {
                 Ok(Caller::Invalid(error.to_string()))
@@ -142,11 +143,7 @@ impl Auth {
     ///
     /// # Errors
     /// Why it is not taken.
-    pub async fn authenticate(
-        &self,
-        token: &Token,
-        address: IpAddr,
-    ) -> Result<Verified, AuthError> {
+    pub async fn authenticate(&self, token: &Token, address: &str) -> Result<Verified, AuthError> {
         let outcome = self.verify(token.expose()).await;
         if let Err(error) = &outcome {
             let record = Record::new("authentication", false).from(address);
@@ -164,7 +161,7 @@ impl Auth {
         let outcome = state.verify(token).await;
         let outcome = outcome.and_then(|verified| match self.0.revocations.covers(&verified) {
             true => Err(AuthError::Revoked),
-            false => Ok(verified),
+            false => Ok(state.with_warning(verified)),
         });
         let label = outcome.as_ref().err().map_or("ok", |error| error.label());
         metrics::counter!("hearthgate_tokens_checked_total", "outcome" => label).increment(1);
@@ -223,6 +220,7 @@ impl Auth {
             identity: session.identity.clone(),
             expires_at: None,
             honoured_until: None,
+            warn_at: None,
             issued_at: Some(Timestamp::now()),
             token_id: None,
         };
@@ -255,12 +253,6 @@ impl Auth {
     pub fn audit(&self) -> &Audit {
         &self.0.audit
     }
-
-    /// So long before the end of its token a client is warned.
-    #[must_use]
-    pub fn expiry_warning(&self) -> std::time::Duration {
-        self.0.state.load().config.expiry_warning
-    }
 }
 
 /// What another configuration changed.
@@ -277,8 +269,13 @@ fn no_users() -> LoginError {
 }
 
 impl State {
-    fn new(config: &config::Auth, state_directory: &Path) -> Result<Self, BadKey> {
-        let mut issuers: Vec<_> = config.issuers.iter().map(Known::new).collect();
+    fn new(
+        config: &config::Auth,
+        state_directory: &Path,
+        before: &[Known],
+    ) -> Result<Self, BadKey> {
+        let issuers = config.issuers.iter();
+        let mut issuers: Vec<_> = issuers.map(|rules| Known::again(rules, before)).collect();
         let (mut users, mut own) = (None, None);
         if let Some((found, issuer)) = Users::new(config, state_directory)? {
             users = Some(found);
@@ -326,6 +323,12 @@ impl State {
             true => Err(AuthError::Unknown),
             false => Ok(verified),
         }
+    }
+
+    fn with_warning(&self, mut verified: Verified) -> Verified {
+        let before = self.config.expiry_warning;
+        verified.warn_at = verified.expires_at.map(|end| end.before(before));
+        verified
     }
 
     fn knows(&self, verified: &Verified) -> bool {

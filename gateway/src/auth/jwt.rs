@@ -38,7 +38,7 @@ struct Peek {
 impl Known {
     /// Reads what the configuration names. A key that is not there or is none is logged; the file may be put right
     /// and the configuration read again.
-    pub(super) fn new(rules: &Issuer) -> Self {
+    fn new(rules: &Issuer) -> Self {
         let keys = match &rules.keys {
             Keys::Remote { .. } => Source::Remote(Remote::start(rules)),
             Keys::Local(source) => match Key::local(rules, source) {
@@ -52,6 +52,18 @@ impl Known {
         Self {
             rules: rules.clone(),
             keys,
+        }
+    }
+
+    /// As [`Known::new`]; what was fetched for the same issuer before is kept.
+    pub(super) fn again(rules: &Issuer, before: &[Known]) -> Self {
+        let same = before.iter().find(|known| known.rules == *rules);
+        match same.map(|known| &known.keys) {
+            Some(Source::Remote(remote)) => Self {
+                rules: rules.clone(),
+                keys: Source::Remote(remote.clone()),
+            },
+            _ => Self::new(rules),
         }
     }
 
@@ -93,6 +105,7 @@ impl Known {
         Ok(Verified {
             expires_at,
             honoured_until: expires_at.map(|at| at.after(self.rules.leeway)),
+            warn_at: None,
             issued_at: seconds(&claims, "iat"),
             token_id: claims.get("jti").and_then(Value::as_str).map(Arc::from),
             identity: Arc::new(Identity {

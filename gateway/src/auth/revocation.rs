@@ -218,6 +218,7 @@ mod tests {
             }),
             expires_at: None,
             honoured_until: None,
+            warn_at: None,
             issued_at: issued.map(Timestamp::from_seconds),
             token_id: id.map(Arc::from),
         }

@@ -48,6 +48,10 @@ pub(super) fn run(
         let message = format!("nobody here answers messages of type {shown:?}");
         return Err(Refusal::new(ErrorCode::UnknownType, message));
     };
+    if !context.access().may_call(&kind) {
+        let message = "this client may not send messages of this type";
+        return Err(Refusal::new(ErrorCode::Forbidden, message));
+    }
     let limit = context.terms.load().calls_in_flight;
     let Some(call) = context.calls.begin(limit) else {
         let message = format!("at most {limit} calls may be under way at once");

@@ -15,6 +15,11 @@ pub(super) async fn run(
     id: Option<CommandId>,
     wanted: Subscribe,
 ) -> Result<Answer, Refusal> {
+    if !context.access().could_read(&wanted.filter) {
+        let message = "nothing that this subscription could match may be read by this client";
+        return Err(Refusal::new(ErrorCode::Forbidden, message));
+    }
+    context.forget_withdrawn();
     let terms = context.terms.load_full();
     let limit = terms.max_subscriptions;
     if context.subscriptions.len() >= limit && !limits::verdict(Limit::Subscriptions, &terms) {

@@ -15,6 +15,7 @@ pub(super) async fn run(
     id: Option<&RawValue>,
     subscription: u64,
 ) -> Result<Answer, Refusal> {
+    context.forget_withdrawn();
     let at = context
         .subscriptions
         .iter()

@@ -117,7 +117,11 @@ impl Opening {
             socket: socket.clone(),
             lane: self.seat.as_ref().map_or(Lane::NATIVE, Seat::lane),
             client_id: id.clone(),
-            identity: self.caller.identity().cloned(),
+            caller: self.caller.clone(),
+            access: inner
+                .backend
+                .auth
+                .access(self.caller.identity().map(|i| &**i)),
             terms: self.terms.clone(),
             status: status.clone(),
             greeting: native.then(|| {
@@ -169,7 +173,13 @@ impl Opening {
                     address,
                     via: Vec::new(),
                 };
-                let context = Context::new(backend, link.clone(), Arc::new(client), self.terms);
+                let context = Context::new(
+                    backend,
+                    link.clone(),
+                    status.clone(),
+                    Arc::new(client),
+                    self.terms,
+                );
                 Dialect::Native(Native::new(context))
             }
         }

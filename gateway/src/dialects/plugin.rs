@@ -3,12 +3,13 @@
 
 use super::Flow;
 use super::encoder::Seat;
+use crate::auth::{Caller, Token};
 use crate::commands::Backend;
 use crate::commands::handler::Calls;
 use crate::config::Limit;
 use crate::event::{Filter, InstanceName};
 use crate::plugins::DialectHandle;
-use crate::plugins::api::{Action, CallError, Client, DialectClient, ReplyError};
+use crate::plugins::api::{Action, CallError, Client, DialectClient, Rejection, ReplyError};
 use crate::protocol::request::Policy;
 use crate::protocol::{CloseCode, frame};
 use crate::shard::{Closing, Link, LiveTerms, Status, Subscription};
@@ -139,7 +140,7 @@ impl Plugin {
                 Action::Send(text) => self.link.control(frame::text(&text)).await,
                 Action::Subscribe(name, filter) => self.subscribe(name, filter).await,
                 Action::Unsubscribe(name) => self.unsubscribe(&name).await,
-                Action::Authenticate(_token) => self.authenticate(&mut waiting).await,
+                Action::Authenticate(token) => self.authenticate(token, &mut waiting).await,
                 Action::Call(kind, data) => self.call(kind, data.0),
                 Action::SetSession(session) => self.keep(session),
                 Action::Close(code, reason) => {
@@ -199,11 +200,24 @@ impl Plugin {
         }
     }
 
-    async fn authenticate(&mut self, waiting: &mut VecDeque<Action>) {
+    async fn authenticate(&mut self, token: String, waiting: &mut VecDeque<Action>) {
         let Some(dialect) = self.dialect() else {
             return;
         };
-        let outcome = Err("no authentication is configured on this gateway".to_owned());
+        let auth = &self.backend.auth;
+        let token = Token::new(token);
+        let checked = auth.authenticate(&token, &self.client.address);
+        let outcome = match checked.await {
+            Ok(verified) => {
+                let identity = verified.identity.clone();
+                self.client.caller = Caller::Identified(verified.clone());
+                self.link
+                    .identify(verified, auth.access(Some(&identity)))
+                    .await;
+                Ok(identity)
+            }
+            Err(error) => Err(error.to_string()),
+        };
         let actions = dialect.on_authenticated(self.client.clone(), outcome).await;
         self.queue(actions, waiting);
     }
@@ -223,8 +237,14 @@ impl Plugin {
         let Some(call) = call else {
             return self.failed("the connection has as many calls under way as it may");
         };
+        let access = self.backend.auth.access(client.identity.as_deref());
+        let may = access.may_call(&kind);
         tokio::spawn(async move {
             let outcome = match handler {
+                Some(_) if !may => {
+                    let why = "this client may not send messages of this type".to_owned();
+                    Err(ReplyError::Rejected(Rejection::Forbidden(why)))
+                }
                 Some(handler) => handler
                     .call(client, kind.clone(), data)
                     .await

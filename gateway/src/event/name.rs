@@ -39,6 +39,12 @@ impl InstanceName {
         Self("gateway".into())
     }
 
+    /// A client that publishes, as the source of its events; no instance can be called so.
+    #[must_use]
+    pub fn of_client(subject: &str) -> Self {
+        Self(format!("client:{subject}").into())
+    }
+
     /// Whether this is the gateway itself.
     #[must_use]
     pub fn is_gateway(&self) -> bool {

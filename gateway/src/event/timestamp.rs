@@ -50,6 +50,13 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
+    /// A moment so much earlier.
+    #[must_use]
+    pub fn before(self, span: std::time::Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(LAST);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub fn as_millis(self) -> u64 {

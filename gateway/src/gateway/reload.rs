@@ -6,6 +6,7 @@ use super::listeners::Prepared;
 use super::restart::{keep_what_needs_restart, needs_restart};
 use crate::admin::ReloadReport;
 use crate::admin::reload::Outcome;
+use crate::auth::Record;
 use crate::config::{Config, Instance, Loaded};
 use crate::event::{Draft, InstanceName, Kind, Labels, Timestamp, Topic};
 use crate::listener::{Listening, Settings};
@@ -92,6 +93,13 @@ impl Controller {
                 return ReloadReport::refused(trigger, vec![why]);
             }
         };
+        // Reads files and may hash a password: not work for the runtime's threads.
+        let auth = self.connections.auth().clone();
+        let (accounts, access) = (config.auth.clone(), config.access.clone());
+        let applied = tokio::task::spawn_blocking(move || auth.apply(&accounts, &access)).await;
+        if let Err(why) = applied.unwrap_or_else(|error| Err(error.to_string())) {
+            return ReloadReport::refused(trigger, vec![why]);
+        }
         // Before anything serves them, so that no plugin reaches a listener in between.
         self.plugins
             .set_own_addresses(self.own_addresses(&prepared));
@@ -113,6 +121,7 @@ impl Controller {
         let listeners = self.listeners.exchange(&config.listeners, prepared);
         // After the listeners: open connections look at what these say by now.
         self.connections.apply(config.connections.clone());
+        self.connections.review().await;
         let _ = self.addresses.send(self.listeners.addresses());
         self.plugins.set_own_addresses(self.own_addresses(&[]));
         if let Some(logs) = &self.options.logs {
@@ -154,6 +163,8 @@ impl Controller {
         };
         metrics::counter!("hearthgate_config_reloads_total", "outcome" => outcome).increment(1);
         let success = report.outcome != Outcome::Refused;
+        let record = Record::new("config_reload", success).with("trigger", report.trigger);
+        self.connections.auth().audit().record(record);
         metrics::gauge!("hearthgate_config_last_reload_success").set(f64::from(u8::from(success)));
         if success {
             let now = Timestamp::now().as_millis() as f64 / 1000.0;

@@ -48,6 +48,7 @@ fn certified(
             claims: serde_json::Map::new(),
         }),
         expires_at: Some(ends),
+        warn_at: None,
         honoured_until: Some(ends),
         issued_at: None,
         token_id: Some(format!("certificate:{}", certificate.serial).into()),

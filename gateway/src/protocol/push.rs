@@ -95,6 +95,40 @@ pub fn gap(gap: &Gap) -> Bytes {
     push("gap", gap)
 }
 
+/// A subscription was ended, because the client may not read any of it any more.
+#[must_use]
+pub fn withdrawn(subscription: u64) -> Bytes {
+    #[derive(Serialize)]
+    struct Data {
+        subscription: u64,
+        reason: &'static str,
+    }
+    let reason = "forbidden";
+    push(
+        "unsubscribed",
+        Data {
+            subscription,
+            reason,
+        },
+    )
+}
+
+/// The client's token runs out.
+#[must_use]
+pub fn expiring(expires_at: Timestamp, now: Timestamp) -> Bytes {
+    #[derive(Serialize)]
+    struct Data {
+        expires_at: Timestamp,
+        expires_in_ms: u64,
+    }
+    let left = expires_at.as_millis().saturating_sub(now.as_millis());
+    let data = Data {
+        expires_at,
+        expires_in_ms: left,
+    };
+    push("authentication_expiring", data)
+}
+
 /// What precedes every close by the server.
 #[must_use]
 pub fn disconnect(code: CloseCode, reconnect: Option<ReconnectAdvice>) -> Bytes {

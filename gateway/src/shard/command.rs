@@ -1,7 +1,7 @@
 //! What a connection, or the gateway, asks of a shard.
 
 use super::{Lane, Opening, Status, Wire};
-use crate::auth::Identity;
+use crate::auth::{Access, Auth, Caller, Verified};
 use crate::config::Terms;
 use crate::event::Filter;
 use crate::protocol::CloseCode;
@@ -30,7 +30,9 @@ pub struct Registration {
     /// Its id, for audiences.
     pub client_id: Arc<str>,
     /// Who it is.
-    pub identity: Option<Arc<Identity>>,
+    pub caller: Caller,
+    /// What it may.
+    pub access: Arc<Access>,
     /// What holds for it.
     pub terms: LiveTerms,
     /// Its figures.
@@ -135,8 +137,10 @@ pub enum Command {
     Subscribe(Number, Box<Subscription>),
     /// End one.
     Unsubscribe(Number, u64),
-    /// The connection is someone from now on.
-    Identify(Number, Option<Arc<Identity>>),
+    /// The connection is someone from now on, and may that.
+    Identify(Number, Box<(Verified, Arc<Access>)>),
+    /// Look at all by the rules, and by what was revoked, as they are now.
+    Review(Auth),
     /// Close it.
     Close(Number, Closing),
     /// Its reader has ended: let it go.

@@ -115,6 +115,13 @@ impl Index {
         }
     }
 
+    /// What a subscription asks for.
+    #[must_use]
+    pub fn filter(&self, key: Key) -> Option<&Filter> {
+        let entry = self.subscriptions.get(key.0 as usize)?;
+        Some(&entry.filter)
+    }
+
     /// The subscriptions that ask for an event.
     pub fn matching(&mut self, event: &Event) -> impl Iterator<Item = Match> {
         self.found.clear();

@@ -7,9 +7,9 @@ use super::outbox::{Flushed, Outbox, Written};
 use super::schedule::millis;
 use super::wake::Writable;
 use super::{Lane, Status, Wire};
-use crate::auth::Identity;
+use crate::auth::{Access, Identity, Verified};
 use crate::config::Terms;
-use crate::event::Event;
+use crate::event::{Event, Timestamp};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::Shutdown;
@@ -30,7 +30,12 @@ pub(super) struct Member {
     pub(super) lane: Lane,
     pub(super) status: Arc<Status>,
     pub(super) subscriptions: Vec<(u64, Key)>,
-    pub(super) identity: Option<Arc<Identity>>,
+    /// What it may.
+    pub(super) access: Arc<Access>,
+    /// Who it is; apart, because most have no token.
+    verified: Option<Box<Verified>>,
+    /// Whether it was told that its token runs out.
+    warned: bool,
     /// What holds for it, as last looked at.
     pub(super) terms: Arc<Terms>,
     /// Whether it is in the shard's list of those to be written.
@@ -71,6 +76,17 @@ pub(super) enum Silence {
     Idle(u16),
 }
 
+/// How a member's token stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has none, or a good one.
+    Good,
+    /// It runs out at that time, and the client was not told yet.
+    Expiring(Timestamp),
+    /// It has run out.
+    Expired,
+}
+
 /// What a member asks of its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
@@ -85,7 +101,7 @@ impl Member {
         let mut outbox = Outbox::default();
         registration
             .status
-            .set_identity(registration.identity.clone());
+            .set_identity(registration.caller.identity().cloned());
         if let Some(greeting) = registration.greeting {
             let _empty = outbox.control(greeting);
         }
@@ -94,7 +110,9 @@ impl Member {
             lane: registration.lane,
             status: registration.status,
             subscriptions: Vec::new(),
-            identity: registration.identity,
+            access: registration.access,
+            verified: registration.caller.verified().cloned().map(Box::new),
+            warned: false,
             terms: registration.terms.load_full(),
             live_terms: registration.terms,
             touched: false,
@@ -111,7 +129,7 @@ impl Member {
     /// else how many others were dropped for it.
     pub(super) fn deliver(&mut self, payload: &Payload, latest: bool) -> Option<u64> {
         let event = payload.event();
-        if self.last_seq == event.seq || self.phase != Phase::Open || !self.may_see(event) {
+        if self.last_seq == event.seq || self.phase != Phase::Open || !self.is_meant(event) {
             return None;
         }
         self.last_seq = event.seq;
@@ -137,12 +155,47 @@ impl Member {
 
     /// How many of these events the client may see.
     pub(super) fn visible(&self, events: &[Arc<Event>]) -> usize {
-        events.iter().filter(|event| self.may_see(event)).count()
+        events.iter().filter(|event| self.may_get(event)).count()
+    }
+
+    /// Who it is, with its token's terms.
+    pub(super) fn verified(&self) -> Option<&Verified> {
+        self.verified.as_deref()
+    }
+
+    /// Who it is.
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.verified().map(|verified| &*verified.identity)
+    }
+
+    /// It is somebody from now on, perhaps somebody else.
+    pub(super) fn identify(&mut self, verified: Verified, access: Arc<Access>) {
+        self.status.set_identity(Some(verified.identity.clone()));
+        self.verified = Some(Box::new(verified));
+        self.access = access;
+        self.warned = false;
+    }
+
+    /// How its token stands. That it runs out is told once.
+    pub(super) fn standing(&mut self, now: Timestamp) -> Standing {
+        let Some(verified) = &self.verified else {
+            return Standing::Good;
+        };
+        if verified.honoured_until.is_some_and(|end| end <= now) {
+            return Standing::Expired;
+        }
+        match (verified.warn_at, verified.expires_at) {
+            (Some(warn_at), Some(end)) if warn_at <= now && !self.warned => {
+                self.warned = true;
+                Standing::Expiring(end)
+            }
+            _ => Standing::Good,
+        }
     }
 
     /// Puts retained state in the outbox.
     pub(super) fn replay(&mut self, mut events: Vec<Arc<Event>>) {
-        events.retain(|event| self.may_see(event));
+        events.retain(|event| self.may_get(event));
         self.outbox.replay(events);
     }
 
@@ -288,11 +341,16 @@ impl Member {
         }
     }
 
-    fn may_see(&self, event: &Event) -> bool {
+    /// Whether it may read the event and is meant by it.
+    fn may_get(&self, event: &Event) -> bool {
+        self.is_meant(event) && self.access.may_read(event)
+    }
+
+    fn is_meant(&self, event: &Event) -> bool {
         let audience = &event.draft.audience;
         audience.is_empty()
             || audience
                 .iter()
-                .any(|one| one.includes(&self.client_id, self.identity.as_deref()))
+                .any(|one| one.includes(&self.client_id, self.identity()))
     }
 }

@@ -29,9 +29,21 @@ pub struct Status {
     identity: Mutex<Option<Arc<Identity>>>,
     /// What a plugin's dialect keeps with it. Written by the dialect's session.
     session: Mutex<Option<Arc<str>>>,
+    /// Subscriptions that the shard ended on its own. Written by the shard, taken by the reader.
+    withdrawn: Mutex<Vec<u64>>,
 }
 
 impl Status {
+    pub(super) fn withdraw(&self, subscriptions: &[u64]) {
+        self.withdrawn.lock().extend_from_slice(subscriptions);
+    }
+
+    /// Takes the subscriptions that the shard has ended since the last time.
+    #[must_use]
+    pub fn take_withdrawn(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.withdrawn.lock())
+    }
+
     /// Notes that something was read.
     pub fn read_at(&self, millis: u64) {
         self.last_read.store(millis, Relaxed);

@@ -2,6 +2,7 @@
 //! connection once: under load many frames go out in one write.
 
 mod account;
+mod standing;
 
 use super::command::{Closing, Command, Number, Subscription};
 use super::figures::{Figures, Turn};
@@ -11,13 +12,15 @@ use super::member::{Member, Silence, Wish};
 use super::schedule::Schedule;
 use super::wake::Writable;
 use super::{Batch, Lane, Population};
-use crate::event::Event;
+use crate::auth::Auth;
+use crate::event::{Event, Timestamp};
 use crate::protocol::request::Policy;
 use crate::protocol::{CloseCode, frame, push};
 use account::{count_close, is_fault};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use slab::Slab;
+use standing::Verdicts;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -43,6 +46,9 @@ pub(super) struct Worker {
     reached: Vec<u32>,
     /// Which of the shards this is.
     number: usize,
+    verdicts: Verdicts,
+    /// Since the first change of the rules: whoever registers is looked at by these.
+    auth: Option<Auth>,
 }
 
 /// The subscriptions of one lane, and how far it has come.
@@ -67,6 +73,8 @@ impl Worker {
             turn: Turn::default(),
             reached: Vec::new(),
             number,
+            verdicts: Verdicts::default(),
+            auth: None,
         }
     }
 
@@ -114,13 +122,8 @@ impl Worker {
             Command::Control(number, frame) => self.control(number, frame),
             Command::Subscribe(number, subscription) => self.subscribe(number, *subscription),
             Command::Unsubscribe(number, id) => self.unsubscribe(number, id),
-            Command::Identify(number, identity) => {
-                if let Some(slot) = self.slots.get(&number) {
-                    let member = &mut self.members[*slot as usize];
-                    member.status.set_identity(identity.clone());
-                    member.identity = identity;
-                }
-            }
+            Command::Identify(number, who) => self.identify(number, who.0, who.1),
+            Command::Review(auth) => self.review(&auth),
             Command::Close(number, closing) => {
                 if let Some(slot) = self.slots.get(&number) {
                     self.close(*slot, closing);
@@ -153,6 +156,9 @@ impl Worker {
         let number = member.number;
         let slot = slot(self.members.insert(member));
         self.slots.insert(number, slot);
+        if let Some(auth) = self.auth.clone() {
+            self.review_one(slot, &auth);
+        }
         self.touch(slot);
     }
 
@@ -270,8 +276,12 @@ impl Worker {
         };
         lane.position = event.seq;
         let mut reached = 0;
+        self.verdicts.begin();
         for found in lane.index.matching(event) {
             let member = &mut self.members[found.connection as usize];
+            if !self.verdicts.allows(&member.access, event) {
+                continue;
+            }
             let Some(dropped) = member.deliver(payload, found.latest) else {
                 continue;
             };
@@ -345,6 +355,7 @@ impl Worker {
         let tick = self.schedule.advance(now);
         let now_millis = self.population.millis(now);
         let heartbeat = push::heartbeat(self.population.count());
+        let clock = Timestamp::now();
         let slots: Vec<u32> = self.members.iter().map(|(key, _)| slot(key)).collect();
         for slot in slots {
             let member = &mut self.members[slot as usize];
@@ -359,6 +370,10 @@ impl Worker {
                 self.close_silent(slot, silence);
                 continue;
             }
+            if self.judge_token(slot, clock) {
+                continue;
+            }
+            let member = &self.members[slot as usize];
             let (number, native) = (member.number.0, member.lane == Lane::NATIVE);
             let beat = native && tick.heartbeat_is_due(&member.terms, number);
             let ping = tick.ping_is_due(&member.terms, number);

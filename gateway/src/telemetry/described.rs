@@ -69,6 +69,26 @@ pub const DESCRIBED: &[Described] = &[
         "HTTP responses on client listeners, by status; 101 is a WebSocket.",
     ),
     counter(
+        "hearthgate_tokens_checked_total",
+        "Tokens that were checked, by outcome: ok, or why one was refused.",
+    ),
+    counter(
+        "hearthgate_requests_unauthenticated_total",
+        "Handshakes and requests that were turned away for the want of a valid token.",
+    ),
+    counter(
+        "hearthgate_logins_total",
+        "Logins of users, by outcome: ok, invalid, throttled, unavailable.",
+    ),
+    counter(
+        "hearthgate_jwks_fetches_total",
+        "Fetches of issuers' public keys, by issuer and outcome: fetched, failed.",
+    ),
+    counter(
+        "hearthgate_audit_dropped_total",
+        "Audit records that were not published, by reason: rate (refusals beyond 20 a second; not logged either), queue (logged).",
+    ),
+    counter(
         "hearthgate_config_reloads_total",
         "Reloads of the configuration, by outcome: applied, partial, refused.",
     ),

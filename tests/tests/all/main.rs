@@ -3,6 +3,8 @@
 mod admin_api;
 mod androidzen;
 mod announce;
+mod auth_access;
+mod auth_connect;
 mod calls;
 mod cli;
 mod commands;
