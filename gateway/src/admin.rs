@@ -1,19 +1,24 @@
 //! The admin listener: health, metrics, and the API for operators.
 //!
-//! It is not authenticated. Its address is loopback by default, requests under a foreign `Host` are refused
+//! Its address is loopback by default, where whoever reaches it may do everything; elsewhere a token is required
+//! (`permit`). Requests under a foreign `Host` are refused
 //! (DNS rebinding), and so are a browser's requests from other sites (`Origin`, `Sec-Fetch-Site`).
 
 mod endpoints;
 mod guard;
 mod openapi;
+mod permit;
 mod publish;
 pub mod reload;
+mod revoke;
 pub mod state;
 
 pub use guard::Guard;
+pub use permit::Permit;
 pub use reload::{Control, Order, ReloadReport};
 pub use state::{Phase, State};
 
+use crate::auth::Record;
 use crate::event::InstanceName;
 use crate::http::reply;
 use crate::listener::{Answer, Peer};
@@ -31,13 +36,14 @@ type Reply = Response<Full<Bytes>>;
 pub struct Admin {
     state: State,
     guard: Guard,
+    permit: Permit,
     router: matchit::Router<Vec<&'static Endpoint>>,
 }
 
 impl Admin {
     /// An admin API over a gateway's parts.
     #[must_use]
-    pub fn new(state: State, guard: Guard) -> Self {
+    pub fn new(state: State, guard: Guard, permit: Permit) -> Self {
         let mut router: matchit::Router<Vec<&'static Endpoint>> = matchit::Router::new();
         for endpoint in ENDPOINTS {
             if let Ok(found) = router.at_mut(endpoint.path) {
@@ -50,8 +56,43 @@ impl Admin {
         Self {
             state,
             guard,
+            permit,
             router,
         }
+    }
+
+    /// Performs what who asks may have performed, and remembers what changed something.
+    async fn permitted(
+        &self,
+        operation: Operation,
+        instance: Option<&str>,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Reply {
+        let ip = peer.address.ip();
+        let by = match self.permit.check(operation, request.headers(), ip).await {
+            Ok(by) => by,
+            Err(refused) => return *refused,
+        };
+        let reply = self
+            .perform(operation, instance, request, by.as_deref())
+            .await;
+        // The others are either looks, or remember themselves.
+        let action = match operation {
+            Operation::ReloadPlugin => "plugin_reload",
+            Operation::ReloadConfig => "config_reload_request",
+            Operation::Publish => "event_published",
+            _ => return reply,
+        };
+        let record = Record::new(action, reply.status().is_success());
+        let record = record.by(by.as_deref()).from(ip);
+        let audit = self.state.connections.auth().audit();
+        match (operation, instance) {
+            (Operation::Publish, _) => audit.log(&record),
+            (_, Some(instance)) => audit.record(record.with("instance", instance)),
+            (_, None) => audit.record(record),
+        }
+        reply
     }
 
     async fn perform(
@@ -59,6 +100,7 @@ impl Admin {
         operation: Operation,
         instance: Option<&str>,
         request: Request<Incoming>,
+        by: Option<&str>,
     ) -> Reply {
         let state = &self.state;
         match operation {
@@ -78,13 +120,19 @@ impl Admin {
             Operation::Config => state.config(),
             Operation::ReloadConfig => state.reload_config().await,
             Operation::Publish => publish::publish(&state.bus, request).await,
+            Operation::Revocations => state.revocations(),
+            Operation::Revoke => state.revoke(request, by).await,
+            Operation::Restore => {
+                let query = request.uri().query().unwrap_or_default().to_owned();
+                state.restore(&query, by).await
+            }
             Operation::OpenApi => reply::json(StatusCode::OK, &openapi::document()),
         }
     }
 }
 
 impl Answer for Admin {
-    async fn answer(&self, request: Request<Incoming>, _peer: Peer) -> Reply {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Reply {
         if let Err(why) = self.guard.check(request.headers(), request.uri()) {
             return reply::error(StatusCode::FORBIDDEN, "FORBIDDEN", &why);
         }
@@ -105,7 +153,8 @@ impl Answer for Admin {
         match found.value.iter().find(|e| e.method == method) {
             Some(endpoint) => {
                 let instance = found.params.get("instance");
-                self.perform(endpoint.operation, instance, request).await
+                self.permitted(endpoint.operation, instance, request, peer)
+                    .await
             }
             None => not_allowed(found.value),
         }

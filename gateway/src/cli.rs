@@ -5,6 +5,8 @@ mod output;
 mod plugin;
 mod run;
 mod systemd;
+mod token;
+mod unsafe_settings;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -60,6 +62,12 @@ enum Command {
     /// Look into plugins, without running them
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make tokens, and look into them
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Prepare what users log in with
+    #[command(subcommand)]
+    Auth(token::AuthCommand),
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +129,8 @@ pub fn main() -> ExitCode {
         Command::Plugin(PluginCommand::List { config, json }) => plugin::list(config.config, json),
         Command::Plugin(PluginCommand::Inspect { file, json }) => plugin::inspect(&file, json),
         Command::Plugin(PluginCommand::Check { file, json }) => plugin::check(&file, json),
+        Command::Token(command) => token::run(command),
+        Command::Auth(command) => token::auth(command),
     };
     ExitCode::from(code)
 }

@@ -69,6 +69,10 @@ pub struct Admin {
     pub address: Option<SocketAddr>,
     /// Host names under which it may be asked, besides localhost and its own address.
     pub allowed_hosts: Vec<String>,
+    /// Whether a token is required on loopback too; elsewhere one is in any case.
+    pub require_token: bool,
+    /// The role that its bearer must have.
+    pub role: String,
     /// TLS. `None`: plain.
     pub tls: Option<Tls>,
 }

@@ -12,7 +12,7 @@ mod reload;
 mod restart;
 mod watch;
 
-use crate::admin::{Admin, Control, Guard, Order, Phase, ReloadReport, State};
+use crate::admin::{Admin, Control, Guard, Order, Permit, Phase, ReloadReport, State};
 use crate::auth::{Audit, Auth};
 use crate::bus::Bus;
 use crate::config::{Config, DialectName, Listener, Mount};
@@ -119,6 +119,7 @@ impl Gateway {
         let state = State {
             bus: bus.clone(),
             view: registry as Arc<dyn GatewayView>,
+            connections: connections.clone(),
             plugins: plugins.clone(),
             control: control.clone(),
             metrics: metrics.clone(),
@@ -321,7 +322,15 @@ fn advice(error: &io::Error) -> &'static str {
 
 fn serve_admin(bound: Bound, settings: Settings, config: &Config, state: State) -> Listening {
     let guard = Guard::new(bound.address(), config.admin.allowed_hosts.clone());
-    let admin = Admin::new(state, guard);
+    let auth = state.connections.auth().clone();
+    let (always, role) = (config.admin.require_token, config.admin.role.clone());
+    let permit = Permit::new(auth, bound.address(), always, role);
+    if permit.is_required() && !config.auth.is_configured() {
+        tracing::warn!(
+            "the admin API requires a token here, and [auth] names nobody who could have one"
+        );
+    }
+    let admin = Admin::new(state, guard, permit);
     bound.serve(Arc::new(admin), settings)
 }
 

@@ -23,6 +23,12 @@ pub enum Operation {
     ReloadConfig,
     /// Publish an event.
     Publish,
+    /// What was revoked.
+    Revocations,
+    /// Revoke a token, or all of a subject.
+    Revoke,
+    /// Take a revocation back.
+    Restore,
     /// This API's description.
     OpenApi,
 }
@@ -166,6 +172,35 @@ pub const ENDPOINTS: &[Endpoint] = &[
             ),
         ],
     ),
+    get(
+        "/api/v1/auth/revocations",
+        Operation::Revocations,
+        "Tokens and subjects that were revoked, the newest first.",
+        &[(200, "All of them.")],
+    ),
+    post(
+        "/api/v1/auth/revocations",
+        Operation::Revoke,
+        "Revoke a token by its id, or the tokens of a subject; connections that it concerns are closed with 4501.",
+        &[
+            (200, "It holds, and is kept."),
+            (400, "The body is no revocation."),
+            (409, "There are as many as there may be."),
+            (500, "It holds, but could not be written down."),
+        ],
+    ),
+    Endpoint {
+        method: "DELETE",
+        path: "/api/v1/auth/revocations",
+        operation: Operation::Restore,
+        summary: "Take a revocation back, ?jti=ID or ?subject=SUBJECT.",
+        answers: &[
+            (200, "It is gone."),
+            (400, "Neither jti nor subject is given, or both are."),
+            (404, "There is none."),
+            (500, "It is gone, but that could not be written down."),
+        ],
+    },
     get(
         "/api/v1/openapi.json",
         Operation::OpenApi,

@@ -16,10 +16,10 @@ pub fn document() -> Value {
         "info": {
             "title": "Hearthgate admin API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Health, metrics and administration. It is not authenticated: keep its address on loopback, or behind something that authenticates. Requests under a foreign Host and browsers' requests from other sites are refused with 403.",
+            "description": "Health, metrics and administration. On loopback it needs no token unless admin.require-token is set; elsewhere a bearer token with the role admin.role is required, but for /livez and /readyz (401 without one). Requests under a foreign Host and browsers' requests from other sites are refused with 403.",
         },
         "paths": paths,
-        "components": { "schemas": { "Error": error_schema(), "Event": event_schema() } },
+        "components": { "schemas": { "Error": error_schema(), "Event": event_schema(), "Revocation": revocation_schema() } },
     })
 }
 
@@ -66,9 +66,35 @@ fn operation(endpoint: &Endpoint) -> Value {
             let content = json!({ "application/json": { "schema": schema } });
             operation["requestBody"] = json!({ "required": true, "content": content });
         }
+        Operation::Revoke => {
+            let schema = json!({ "$ref": "#/components/schemas/Revocation" });
+            let content = json!({ "application/json": { "schema": schema } });
+            operation["requestBody"] = json!({ "required": true, "content": content });
+        }
+        Operation::Restore => {
+            operation["parameters"] = json!(["jti", "subject"].map(|name| json!({
+                "name": name, "in": "query", "required": false, "schema": { "type": "string" },
+                "description": "What was revoked; one of the two.",
+            })));
+        }
         _ => {}
     }
     operation
+}
+
+fn revocation_schema() -> Value {
+    let time =
+        |meaning: &str| json!({ "type": "string", "format": "date-time", "description": meaning });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "jti": { "type": "string", "description": "A token's id; an API token's is token:NAME." },
+            "subject": { "type": "string", "description": "Whose tokens." },
+            "until": time("Until when; without it until it is deleted."),
+            "issued_before": time("Only tokens that were issued before, or do not say when; without it all."),
+        },
+    })
 }
 
 fn parameter(name: &str, place: &str, required: bool, description: &str) -> Value {

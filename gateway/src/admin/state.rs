@@ -3,6 +3,7 @@
 use super::Reply;
 use super::reload::{Control, Outcome};
 use crate::bus::Bus;
+use crate::connection::Connections;
 use crate::event::InstanceName;
 use crate::http::{plugin::pairs, reply};
 use crate::plugins::api::Page;
@@ -34,6 +35,8 @@ pub struct State {
     pub bus: Bus,
     /// The connections.
     pub view: Arc<dyn GatewayView>,
+    /// The connections, and who may do what.
+    pub connections: Connections,
     /// The plugins.
     pub plugins: PluginHost,
     /// The configuration.

@@ -89,8 +89,16 @@ impl Audit {
         (Self(Arc::new(Inner { records, refusals })), receiver)
     }
 
-    /// Remembers something.
+    /// Remembers something, as a log line and as an event.
     pub fn record(&self, record: Record) {
+        self.log(&record);
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.records.try_send(record) {
+            metrics::counter!("hearthgate_audit_dropped_total", "reason" => "queue").increment(1);
+        }
+    }
+
+    /// Remembers something as a log line alone: an event about each published event would double the stream.
+    pub fn log(&self, record: &Record) {
         tracing::info!(
             target: "hearthgate::audit",
             action = record.action,
@@ -100,9 +108,6 @@ impl Audit {
             details = record.details(),
             "audit"
         );
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.records.try_send(record) {
-            metrics::counter!("hearthgate_audit_dropped_total", "reason" => "queue").increment(1);
-        }
     }
 
     /// Remembers that somebody was turned away; of very many in a second only some.

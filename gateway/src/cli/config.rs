@@ -77,6 +77,7 @@ pub fn load(file: Option<PathBuf>, no_plugin: NoPlugin) -> Result<Checked, Strin
         return Err(loaded.problems(errors.into_iter().map(place)).to_string());
     }
     let mut warnings = loaded.problems(warnings.into_iter().map(place)).headlines();
+    warnings.extend(super::unsafe_settings::warnings(&loaded.config));
     if let Some(file) = file.as_ref().filter(|_| loaded.is_blank()) {
         let name = file.path.display();
         warnings.push(format!("{name}: the file is empty, so every default holds"));

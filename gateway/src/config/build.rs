@@ -65,6 +65,8 @@ fn admin(section: &Section<'_>) -> Admin {
     Admin {
         address: address.filter(|_| section.flag("enabled")),
         allowed_hosts: section.texts("allowed-hosts", host),
+        require_token: section.flag("require-token"),
+        role: section.text("role").unwrap_or_default(),
         tls: Tls::read(section),
     }
 }

@@ -30,7 +30,7 @@ pub const TOP: &[Key] = &[
         "admin",
         Shape::Section(ADMIN),
         "",
-        "Health, metrics and the admin API, on an address of their own. Whoever reaches it may do everything.",
+        "Health, metrics and the admin API, on an address of their own.",
     ),
     Key::new(
         "auth",
@@ -96,7 +96,21 @@ pub const ADMIN: &[Key] = &[
         "address",
         Shape::Address,
         "\"127.0.0.1:3002\"",
-        "Where it listens. It is not authenticated: keep it on loopback, or behind something that authenticates.",
+        "Where it listens. On loopback whoever reaches it may do everything; anywhere else a token is required.",
+    )
+    .at_restart(),
+    Key::new(
+        "require-token",
+        Shape::Flag,
+        "false",
+        "Whether a token ([auth]) is required on loopback too; /livez and /readyz never need one.",
+    )
+    .at_restart(),
+    Key::new(
+        "role",
+        Shape::Text,
+        "\"admin\"",
+        "The role that the token's bearer must have.",
     )
     .at_restart(),
     Key::new(

@@ -19,6 +19,8 @@ macro_rules! fixed {
 const FIXED: &[Fixed] = fixed! {
     "admin.address" => admin.address,
     "admin.allowed-hosts" => admin.allowed_hosts,
+    "admin.require-token" => admin.require_token,
+    "admin.role" => admin.role,
     "admin.tls" => admin.tls,
     "connections.shards" => connections.shards,
     "connections.shard-queue" => connections.shard_queue,
