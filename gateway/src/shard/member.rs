@@ -142,7 +142,7 @@ impl Member {
 
     /// Whether an event would be put in the outbox, if a subscription matches it.
     pub(super) fn takes(&self, event: &Event) -> bool {
-        self.phase == Phase::Open && self.may_see(event)
+        self.phase == Phase::Open && self.may_get(event)
     }
 
     /// Puts a control frame in the outbox.

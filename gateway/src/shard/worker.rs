@@ -47,7 +47,6 @@ pub(super) struct Worker {
     /// Which of the shards this is.
     number: usize,
     verdicts: Verdicts,
-    /// Since the first change of the rules: whoever registers is looked at by these.
     auth: Option<Auth>,
 }
 
