@@ -38,6 +38,7 @@ mod pma_filters;
 mod pma_http;
 mod pma_once;
 mod pma_setup;
+mod pma_tokens;
 mod pma_transcripts;
 mod protocol;
 mod reactor;
