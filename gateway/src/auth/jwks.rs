@@ -14,7 +14,7 @@ use parking_lot::Mutex as Lock;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 /// Longest answer.
@@ -31,8 +31,8 @@ pub(super) struct Remote {
     refresh: Duration,
     floor: Duration,
     set: ArcSwap<Set>,
-    /// Held by the one that fetches: whoever else needs the set waits here and finds it fetched.
-    fetching: Mutex<()>,
+    /// One permit, for the one that fetches: whoever else needs the set waits here and finds it fetched.
+    fetching: Semaphore,
     tried: Lock<Option<Instant>>,
     client: Option<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>>,
 }
@@ -70,7 +70,7 @@ impl Remote {
             refresh: *refresh,
             floor: *floor,
             set: ArcSwap::default(),
-            fetching: Mutex::new(()),
+            fetching: Semaphore::new(1),
             tried: Lock::new(None),
             client: client.ok(),
         });
@@ -110,7 +110,7 @@ impl Remote {
 
     /// Fetches, unless another one does or has just done so.
     async fn fetch_once(&self) {
-        let _one = self.fetching.lock().await;
+        let _one = self.fetching.acquire().await;
         {
             let mut tried = self.tried.lock();
             if tried.is_some_and(|at| at.elapsed() < self.floor) {

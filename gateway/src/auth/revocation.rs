@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 /// Most revocations; those that are past are forgotten first.
 pub const MAX_REVOCATIONS: usize = 100_000;
@@ -65,8 +65,8 @@ struct Inner {
     count: AtomicUsize,
     /// `None`: nothing is kept, for tests and tools.
     file: Option<PathBuf>,
-    /// Held while the file is written, so that the last change is the one that stays.
-    writing: Mutex<()>,
+    /// One permit, for the one that writes the file, so that the last change is the one that stays.
+    writing: Semaphore,
 }
 
 impl Revocations {
@@ -99,7 +99,7 @@ impl Revocations {
             table: RwLock::new(table),
             count,
             file,
-            writing: Mutex::new(()),
+            writing: Semaphore::new(1),
         }))
     }
 
@@ -177,7 +177,7 @@ impl Revocations {
         let Some(file) = self.0.file.clone() else {
             return Ok(());
         };
-        let _one = self.0.writing.lock().await;
+        let _one = self.0.writing.acquire().await;
         let now = Timestamp::now();
         let all: Vec<_> = {
             let table = self.0.table.read();

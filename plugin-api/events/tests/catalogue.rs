@@ -124,6 +124,11 @@ fn samples() -> Vec<(&'static str, Value, Value)> {
             json!({"instance": "home", "outcome": "committed"}),
         ),
         plain("gateway.config_reloaded", json!({"outcome": "applied"})),
+        (
+            "gateway.audit",
+            json!({"action": "login", "outcome": "refused"}),
+            json!({"subject": "ada", "address": "192.168.1.5", "details": {"reason": "expired"}}),
+        ),
     ]
 }
 
@@ -236,6 +241,7 @@ fn retained_is_what_the_table_says() {
         "performance.updated",
         "notification.sent",
         "broadcast.sent",
+        "gateway.audit",
     ];
     for row in catalogue() {
         let expected = match row.kind {

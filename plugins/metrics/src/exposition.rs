@@ -127,8 +127,11 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == ':'
 }
 
+/// Labels as they are written, their values without escapes.
+type Labels<'a> = Vec<(&'a str, String)>;
+
 /// Labels up to their closing brace, and what follows it. A comma may stand after the last.
-fn labels(mut rest: &str) -> Result<(Vec<(&str, String)>, &str), Bad> {
+fn labels(mut rest: &str) -> Result<(Labels<'_>, &str), Bad> {
     let mut found = Vec::new();
     loop {
         rest = rest.trim_start_matches([' ', '\t']);
@@ -188,7 +191,7 @@ fn number(word: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<(&str, Vec<(&str, String)>, f64, Option<f64>), Bad> {
+    fn read(text: &str) -> Result<(&str, Labels<'_>, f64, Option<f64>), Bad> {
         match line(text)? {
             Line::Sample(sample) => {
                 Ok((sample.name, sample.labels, sample.value, sample.timestamp))

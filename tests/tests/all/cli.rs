@@ -118,7 +118,7 @@ fn each_command_prints_its_text() {
 #[test]
 fn each_command_prints_json() {
     let folder = folder();
-    let nothing = json!({"commands": [], "connect": [], "files": [], "gateway": [], "publish": [], "reveal": [], "secrets": [], "subscribe": [], "system": false});
+    let nothing = json!({"call": [], "commands": [], "connect": [], "files": [], "gateway": [], "publish": [], "reveal": [], "secrets": [], "subscribe": [], "system": false});
     let mut requests = nothing.clone();
     requests["publish"] = json!(["device/clock/#"]);
     let interval =
@@ -126,14 +126,14 @@ fn each_command_prints_json() {
     let clock = json!({
         "id": "clock", "hash": "HASH", "size": 0, "roles": ["source"], "capabilities": ["publish"],
         "manifest": {
-            "id": "clock", "version": "VERSION", "api": "0.1", "description": "Tells how long it has been running",
+            "id": "clock", "version": "VERSION", "api": "0.2", "description": "Tells how long it has been running",
             "offers": {"messages": []}, "publishes": {"kinds": ["device.metrics"]}, "kinds": {},
             "requests": requests, "optional": nothing,
             "config": {"type": "object", "additionalProperties": false, "properties": {"interval": interval}},
         },
     });
     let version = json!({
-        "name": "hearthgate", "version": "VERSION", "protocol": 1, "plugin_api": "0.1",
+        "name": "hearthgate", "version": "VERSION", "protocol": 1, "plugin_api": "0.2",
         "os": std::env::consts::OS, "architecture": std::env::consts::ARCH,
     });
     let junk = "plugins/junk.wasm";

@@ -34,26 +34,33 @@ grants = { subscribe = ["#"] }
 
 [sources.rooms]
 plugin = "rooms"
+config = { sources = ["HEARD"] }
 grants = { publish = ["room/#"], subscribe = ["room/#"], handle = ["create_room", "update_room", "delete_room", "get_room", "list_rooms"] }
 
 [dialects.pma-legacy]
 max-message = "512B"
 "##;
 
-/// A gateway to be, with everything of PMA's.
+/// A gateway to be, with everything of PMA's. Its rooms hear what is published over the admin API.
 pub fn setup() -> Setup {
+    hearing("admin-api")
+}
+
+/// The same, with rooms that hear this source only.
+fn hearing(source: &str) -> Setup {
     let token = format!("[auth.tokens.ada]\nhash = \"{HASH}\"\nsubject = \"ada\"\n");
     Setup::new()
         .listener(LISTENER)
         .plugin("pma")
         .plugin("rooms")
-        .toml(INSTANCES)
+        .toml(&INSTANCES.replace("HEARD", source))
         .toml(&token)
 }
 
-/// A running gateway with everything of PMA's.
+/// A running gateway with everything of PMA's. Its rooms hear nobody: what they would announce after an event comes at
+/// a moment of its own.
 pub async fn start() -> Gateway {
-    start_as(setup()).await
+    start_as(hearing("nobody")).await
 }
 
 /// Starts a gateway, and waits until the plugins run: compiling them takes longer than starting.

@@ -1,6 +1,6 @@
 //! Rooms on a running gateway: over HTTP and by messages, told to every client, kept over reloads and restarts.
 
-use crate::pma_setup::{asked, guide, legacy, ready, start};
+use crate::pma_setup::{asked, guide, legacy, ready, setup, start_as};
 use hearthgate_tests::{Client, Gateway};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn done(message: &str, id: i64) -> Value {
 
 #[tokio::test]
 async fn what_is_done_over_http_is_told_to_everyone() {
-    let gateway = start().await;
+    let gateway = start_as(setup()).await;
     let (mut new, _) = guide(&gateway).await;
     let (mut old, _) = legacy(&gateway).await;
     let mut native = native(&gateway).await;
@@ -87,7 +87,7 @@ async fn what_is_done_over_http_is_told_to_everyone() {
 
 #[tokio::test]
 async fn statuses_are_compats() {
-    let gateway = start().await;
+    let gateway = start_as(setup()).await;
     asked(&gateway, "POST", "/api/v1/rooms", &json!({"name": "Hall"})).await;
     for (method, path, body, status, error) in [
         (
@@ -150,7 +150,7 @@ async fn statuses_are_compats() {
 
 #[tokio::test]
 async fn messages_do_the_same_in_every_dialect() {
-    let gateway = start().await;
+    let gateway = start_as(setup()).await;
     let (mut pma, _) = guide(&gateway).await;
     pma.send_text(r#"{"type":"create_room","data":{"name":"Hall"}}"#)
         .await;
@@ -187,7 +187,7 @@ async fn messages_do_the_same_in_every_dialect() {
 
 #[tokio::test]
 async fn a_reload_and_a_lost_machine_keep_all() {
-    let mut gateway = start().await;
+    let mut gateway = start_as(setup()).await;
     for name in ["Hall", "Attic", "Cellar"] {
         asked(&gateway, "POST", "/api/v1/rooms", &json!({"name": name})).await;
     }
@@ -225,7 +225,7 @@ async fn a_reload_and_a_lost_machine_keep_all() {
 
 #[tokio::test]
 async fn areas_of_another_source_appear_with_numbers_of_their_own() {
-    let mut gateway = start().await;
+    let mut gateway = start_as(setup()).await;
     asked(&gateway, "POST", "/api/v1/rooms", &json!({"name": "Hall"})).await;
     let (mut new, _) = guide(&gateway).await;
     let (mut old, _) = legacy(&gateway).await;
