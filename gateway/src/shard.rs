@@ -49,6 +49,9 @@ pub enum Batch {
     Encoded(Lane, Arc<[Encoded]>),
     /// A control frame for every connection of a dialect: its heartbeat.
     Notice(Lane, Bytes),
+    /// The end of every connection: of the native ones with the first, of the others with the second. It comes in the
+    /// order of events, so that all that was accepted before goes out before the last words.
+    Farewell(Arc<(Closing, Closing)>),
 }
 
 /// An event as a dialect wrote it: all of its frames, one after the other.
@@ -191,9 +194,9 @@ impl Shards {
 
     /// Closes every connection: the native ones with the first, the others with the second.
     pub async fn close_all(&self, native: Closing, other: Closing) {
-        let closings = (native, other);
-        self.tell(|| Command::CloseAll(Box::new(closings.clone())))
-            .await;
+        if let Some(room) = self.reserve().await {
+            room.send(&Batch::Farewell(Arc::new((native, other))));
+        }
     }
 
     /// Cuts every connection off.

@@ -38,7 +38,7 @@ pub fn version(json: bool) -> u8 {
         "name": "hearthgate",
         "version": version,
         "protocol": 1,
-        "plugin_api": "0.1",
+        "plugin_api": "0.2",
         "os": std::env::consts::OS,
         "architecture": std::env::consts::ARCH,
     }))

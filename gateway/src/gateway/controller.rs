@@ -93,7 +93,7 @@ impl Controller {
         let advice = ReconnectAdvice::within(settings.reconnect_spread);
         let drain = self
             .connections
-            .drain(CloseCode::GoingAway, advice, for_clients);
+            .drain(CloseCode::Restart, advice, for_clients);
         if timeout_at(for_clients, drain).await.is_err() {
             tracing::warn!("clients were cut off: they did not take what waited for them in time");
         }

@@ -147,8 +147,6 @@ pub enum Command {
     Gone(Number),
     /// Look at every connection's terms anew.
     Refresh,
-    /// Close all: the native ones with the first, the others with the second.
-    CloseAll(Box<(Closing, Closing)>),
     /// Cut off all.
     Abort,
 }

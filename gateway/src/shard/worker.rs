@@ -2,6 +2,7 @@
 //! connection once: under load many frames go out in one write.
 
 mod account;
+mod farewell;
 mod standing;
 
 use super::command::{Closing, Command, Number, Subscription};
@@ -48,6 +49,7 @@ pub(super) struct Worker {
     number: usize,
     verdicts: Verdicts,
     auth: Option<Auth>,
+    farewell: Option<Arc<(Closing, Closing)>>,
 }
 
 /// The subscriptions of one lane, and how far it has come.
@@ -74,6 +76,7 @@ impl Worker {
             number,
             verdicts: Verdicts::default(),
             auth: None,
+            farewell: None,
         }
     }
 
@@ -130,7 +133,6 @@ impl Worker {
             }
             Command::Gone(number) => self.remove(number),
             Command::Refresh => self.refresh(),
-            Command::CloseAll(closings) => self.close_all(&closings),
             Command::Abort => self
                 .members
                 .iter_mut()
@@ -159,6 +161,7 @@ impl Worker {
             self.review_one(slot, &auth);
         }
         self.touch(slot);
+        self.turn_away(slot);
     }
 
     fn remove(&mut self, number: Number) {
@@ -264,6 +267,7 @@ impl Worker {
                     self.control_at(slot, frame.clone());
                 }
             }
+            Batch::Farewell(closings) => self.bid_farewell(closings),
         }
     }
 
@@ -334,18 +338,6 @@ impl Worker {
     fn close_by_server(&mut self, slot: u32, code: CloseCode) {
         let native = self.members[slot as usize].lane == Lane::NATIVE;
         self.close(slot, Closing::by_server(code, native));
-    }
-
-    fn close_all(&mut self, (native, other): &(Closing, Closing)) {
-        let all: Vec<_> = self
-            .members
-            .iter()
-            .map(|(key, m)| (slot(key), m.lane))
-            .collect();
-        for (slot, lane) in all {
-            let closing = if lane == Lane::NATIVE { native } else { other };
-            self.close(slot, closing.clone());
-        }
     }
 
     /// Heartbeats and pings for those whose turn it is, and the ends of all waits.

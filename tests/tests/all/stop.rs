@@ -43,8 +43,8 @@ async fn everyone_is_told_when_to_come_back() {
             "{farewell}"
         );
         let closed = client.closed().await;
-        assert_eq!(closed.code, Some(1001), "{closed:?}");
-        assert_eq!(farewell["data"]["code"], 1001, "{farewell}");
+        assert_eq!(closed.code, Some(1012), "{closed:?}");
+        assert_eq!(farewell["data"]["code"], 1012, "{farewell}");
     }
     let address = gateway.address();
     assert!(gateway.ended().await.success());
@@ -123,7 +123,7 @@ async fn a_client_that_got_everything_but_never_answers_the_close_is_waited_for_
             .await
             .is_some()
     );
-    assert_eq!(mute.close_code().await, Some(1001));
+    assert_eq!(mute.close_code().await, Some(1012));
 }
 
 #[tokio::test]

@@ -195,9 +195,8 @@ async fn the_guides_python_client() {
     client
         .prints("Entity light.living_room changed: on -> dim")
         .await;
-    // Its library takes the close code 1001, which the gateway stops with, for an end that was wanted: after that the
-    // client does not come back by itself. A gateway that is lost it misses.
-    restart(&mut gateway, Signal::Kill).await;
+    // Its library takes the close code 1001 for an end that was wanted, and would not come back after it.
+    restart(&mut gateway, Signal::Terminate).await;
     client.prints("WebSocket connection closed").await;
     client.prints("Welcome: ").await;
     change(&gateway, "light.living_room", "dim", "off").await;

@@ -28,7 +28,7 @@ impl Worker {
             let (events, encoded) = match batch {
                 Batch::Events(events, _) => (&events[..], &[][..]),
                 Batch::Encoded(_, encoded) => (&[][..], &encoded[..]),
-                Batch::Notice(..) => (&[][..], &[][..]),
+                Batch::Notice(..) | Batch::Farewell(_) => (&[][..], &[][..]),
             };
             let counts = self.number == 0;
             let native = events.iter().map(move |event| (event, counts));
