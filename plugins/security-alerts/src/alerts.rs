@@ -181,30 +181,27 @@ impl Book {
         past.into_iter().for_each(|serial| self.forget(serial));
     }
 
-    /// Over the bound, the oldest that is over goes; where none is, the oldest.
     fn make_room(&mut self) {
-        while self.alerts.len() > self.bounds.alerts {
-            let over = |alert: &&Alert| alert.status == AlertStatus::Cleared;
-            let oldest = self
-                .alerts
-                .values()
-                .find(over)
-                .or(self.alerts.values().next());
-            let Some(serial) = oldest.map(|alert| alert.serial) else {
-                return;
-            };
-            self.evicted += 1;
-            // One that nobody was told of has nothing to be taken back.
-            let untold = self.changes.get(&serial) == Some(&Change::Raised);
-            self.clear(serial);
-            if let Some(alert) = self.alerts.get(&serial)
-                && self.changes.get(&serial) == Some(&Change::Cleared)
-                && (alert.announced || !untold)
-            {
-                self.gone.push(alert.clone());
-            }
-            self.forget(serial);
+        while self.alerts.len() > self.bounds.alerts && self.evict().is_some() {}
+    }
+
+    /// The oldest that is over goes before its time; where none is, the oldest. Returns its serial.
+    pub fn evict(&mut self) -> Option<u64> {
+        let over = |alert: &&Alert| alert.status == AlertStatus::Cleared;
+        let oldest = self.alerts.values().find(over);
+        let serial = oldest.or(self.alerts.values().next())?.serial;
+        self.evicted += 1;
+        // One that nobody was told of has nothing to be taken back.
+        let untold = self.changes.get(&serial) == Some(&Change::Raised);
+        self.clear(serial);
+        if let Some(alert) = self.alerts.get(&serial)
+            && self.changes.get(&serial) == Some(&Change::Cleared)
+            && (alert.announced || !untold)
+        {
+            self.gone.push(alert.clone());
         }
+        self.forget(serial);
+        Some(serial)
     }
 
     fn forget(&mut self, serial: u64) {
@@ -215,15 +212,6 @@ impl Book {
             self.changes.remove(&serial);
             self.unsaved.insert(serial);
         }
-    }
-
-    /// The oldest goes before its time: the store is full.
-    pub fn evict(&mut self) -> bool {
-        let before = self.alerts.len();
-        let bound = std::mem::replace(&mut self.bounds.alerts, before.saturating_sub(1));
-        self.make_room();
-        self.bounds.alerts = bound;
-        self.alerts.len() < before
     }
 
     /// An alert.

@@ -250,14 +250,16 @@ impl<D: Disk> Journal<D> {
     /// Commits: from here on a crash loses nothing of what was taken so far.
     ///
     /// # Errors
-    /// The store's; nothing is changed then.
+    /// The store's; nothing was committed then.
     pub fn commit(&mut self, book: &mut Book, progress: &Progress) -> Result<(), StoreError> {
+        // Twice as many each time: making a commit takes processor time.
+        let mut go = 1;
         loop {
             let commit = self.draft(book, progress);
             let bytes = serde_json::to_vec(&commit).unwrap_or_default();
             match self.disk.set("journal", &bytes) {
                 Ok(()) => break self.number = commit.number,
-                Err(StoreError::Quota(_)) if book.evict() => self.write_pages(book)?,
+                Err(StoreError::Quota(_)) if self.make_room(book, go)? => go *= 2,
                 Err(error) => return Err(error),
             }
         }
@@ -280,7 +282,7 @@ impl<D: Disk> Journal<D> {
                 .filter_map(|serial| book.get(*serial))
                 .cloned()
                 .collect();
-            let key = format!("page/{page:012}");
+            let key = page_key(page);
             if alerts.is_empty() {
                 self.disk.delete(&key)?;
             } else {
@@ -290,7 +292,7 @@ impl<D: Disk> Journal<D> {
                 };
                 let bytes = serde_json::to_vec(&page).unwrap_or_default();
                 match self.disk.set(&key, &bytes) {
-                    Err(StoreError::Quota(_)) if book.evict() => continue,
+                    Err(StoreError::Quota(_)) if self.make_room(book, 1)? => continue,
                     other => other?,
                 }
             }
@@ -299,10 +301,38 @@ impl<D: Disk> Journal<D> {
         Ok(())
     }
 
+    /// The store is full: lets the oldest alerts go, from the book and from their pages. What else is in these pages stays as
+    /// it was, with the number of its commit: before the next commit, nothing of what the book has since may be stored, or a
+    /// crash would count the lines that made it again. False: there are none.
+    fn make_room(&mut self, book: &mut Book, most: usize) -> Result<bool, StoreError> {
+        let gone: BTreeSet<u64> = (0..most).map_while(|_| book.evict()).collect();
+        let pages: BTreeSet<u64> = gone.iter().map(|serial| serial / PAGE).collect();
+        for key in pages.into_iter().map(page_key) {
+            let Some(bytes) = self.disk.get(&key)? else {
+                continue;
+            };
+            let Ok(mut page) = serde_json::from_slice::<Page>(&bytes) else {
+                continue;
+            };
+            page.alerts.retain(|alert| !gone.contains(&alert.serial));
+            if page.alerts.is_empty() {
+                self.disk.delete(&key)?;
+            } else {
+                let bytes = serde_json::to_vec(&page).unwrap_or_default();
+                self.disk.set(&key, &bytes)?;
+            }
+        }
+        Ok(!gone.is_empty())
+    }
+
     /// The store, for what has keys of its own.
     pub fn disk(&mut self) -> &mut D {
         &mut self.disk
     }
+}
+
+fn page_key(page: u64) -> String {
+    format!("page/{page:012}")
 }
 
 #[cfg(test)]
