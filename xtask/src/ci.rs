@@ -33,8 +33,10 @@ pub fn ci(workspace: &Workspace) -> Result<()> {
             "{verdict:>8}  {name} ({} s)\n",
             started.elapsed().as_secs()
         ));
+        // Told at the end too: a log of an hour is read from there.
         if let Err(error) = outcome {
             eprintln!("{name}: {error:#}");
+            report.push_str(&format!("          {error:#}\n"));
             failed.push(*name);
         }
     }

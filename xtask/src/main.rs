@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod ci;
 mod deny;
+mod failures;
 mod real;
 mod run;
 mod shell;

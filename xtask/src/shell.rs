@@ -1,6 +1,7 @@
 //! Running commands: shown before they run, an error if they fail.
 
 use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 /// Runs a command with this one's output; fails if it fails.
@@ -10,6 +11,30 @@ pub fn execute(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("cannot start: {shown}"))?;
+    if !status.success() {
+        bail!("failed ({status}): {shown}");
+    }
+    Ok(())
+}
+
+/// Like `execute`, and gives each line of its standard error, once shown, to `watch`.
+pub fn execute_watching(command: &mut Command, mut watch: impl FnMut(&str)) -> Result<()> {
+    let shown = show(command);
+    eprintln!("\x1b[1;34m   xtask\x1b[0m {shown}");
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start: {shown}"))?;
+    let printed = child.stderr.take().context("its standard error is piped")?;
+    for line in BufReader::new(printed).split(b'\n') {
+        let line = line.with_context(|| format!("cannot read from: {shown}"))?;
+        let line = String::from_utf8_lossy(&line);
+        eprintln!("{line}");
+        watch(&line);
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for: {shown}"))?;
     if !status.success() {
         bail!("failed ({status}): {shown}");
     }

@@ -1,8 +1,9 @@
 //! `cargo xtask test`.
 
-use crate::shell::{execute, succeeds};
+use crate::failures::Failures;
+use crate::shell::{execute, execute_watching, succeeds};
 use crate::{build, real, workspace::Workspace};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 /// Builds what the tests load, runs them all, then the documentation's examples.
 pub fn test(workspace: &Workspace, real: bool, filter: Option<&str>) -> Result<()> {
@@ -11,12 +12,15 @@ pub fn test(workspace: &Workspace, real: bool, filter: Option<&str>) -> Result<(
     execute(&mut workspace.cargo(&["build", "--workspace", "--bins", "--examples"]))?;
     if succeeds(&mut workspace.cargo(&["nextest", "--version"])) {
         let no_match = if filter.is_some() { "pass" } else { "fail" };
-        execute(
+        let mut failures = Failures::default();
+        execute_watching(
             workspace
-                .cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
+                .cargo(&["nextest", "run", "--workspace"])
                 .args(["--no-tests", no_match])
                 .args(filter),
-        )?;
+            |line| failures.line(line),
+        )
+        .map_err(|error| anyhow!("{error}{}", failures.report()))?;
     } else {
         execute(
             workspace
