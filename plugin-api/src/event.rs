@@ -3,7 +3,7 @@
 use crate::raw;
 use crate::wit::host::{bus, types};
 use hearthgate_events::EventKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Event::of(&data).label("device", "pixel-7").publish()?;
 /// # Ok::<(), hearthgate_plugin::PublishError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+///
+/// It can be part of a state: what could not be sent yet is then sent by the next instance ([`Outbox`](crate::Outbox)).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 #[must_use = "an event is only sent by publish()"]
 pub struct Event {
     event: types::Event,
@@ -88,6 +91,12 @@ impl Event {
         self
     }
 
+    /// What it tells of: `device.metrics`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.event.kind
+    }
+
     /// Sends it. Returns its sequence number.
     ///
     /// # Errors
@@ -100,6 +109,60 @@ impl Event {
         match self.broken {
             None => Ok(self.event),
             Some(reason) => Err(PublishError::Invalid { index, reason }),
+        }
+    }
+}
+
+/// Its kind and topic.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.event.kind, self.event.topic)
+    }
+}
+
+/// An event as it is kept in a state.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    kind: String,
+    topic: String,
+    labels: Vec<(String, String)>,
+    /// JSON as text, so that any format can hold it.
+    data: String,
+    occurred_at: Option<u64>,
+    retain: bool,
+    audience: Vec<String>,
+    broken: Option<String>,
+}
+
+impl From<Event> for Kept {
+    fn from(Event { event, broken }: Event) -> Self {
+        Self {
+            kind: event.kind,
+            topic: event.topic,
+            labels: event.labels,
+            data: event.data,
+            occurred_at: event.occurred_at,
+            retain: event.retain,
+            audience: event.audience,
+            broken,
+        }
+    }
+}
+
+impl From<Kept> for Event {
+    fn from(kept: Kept) -> Self {
+        let event = types::Event {
+            kind: kept.kind,
+            topic: kept.topic,
+            labels: kept.labels,
+            data: kept.data,
+            occurred_at: kept.occurred_at,
+            retain: kept.retain,
+            audience: kept.audience,
+        };
+        Self {
+            event,
+            broken: kept.broken,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! assert_eq!(testing::published()[0].topic, "acme/tick");
 //! ```
 
+use crate::PublishError;
 use crate::net::NetError;
 use crate::wit::host::gateway::Session;
 use crate::wit::host::net::{HttpRequest, HttpResponse};
@@ -37,6 +38,11 @@ pub fn published() -> Vec<Event> {
 /// What was logged since the last time this was asked: `INFO connected`.
 pub fn logged() -> Vec<String> {
     HOST.with_borrow_mut(|host| std::mem::take(&mut host.logged))
+}
+
+/// What publishing answers from now on, given the events of the call; before, all are taken.
+pub fn on_publish(answer: impl FnMut(&[Event]) -> Result<(), PublishError> + 'static) {
+    HOST.with_borrow_mut(|host| host.publish = Some(Box::new(answer)));
 }
 
 /// What `system::snapshot` answers from now on.
@@ -105,6 +111,7 @@ pub fn start(
     .0
 }
 
+type PublishFn = Box<dyn FnMut(&[Event]) -> Result<(), PublishError>>;
 type SystemFn = Box<dyn FnMut() -> Result<String, String>>;
 type CallFn = Box<dyn FnMut(&str, &str, Option<&Identity>) -> Result<String, CallError>>;
 type FetchFn = Box<dyn FnMut(&HttpRequest) -> Result<HttpResponse, NetError>>;
@@ -116,6 +123,7 @@ struct Host {
     logged: Vec<String>,
     store: BTreeMap<String, Vec<u8>>,
     last_id: u64,
+    publish: Option<PublishFn>,
     system: Option<SystemFn>,
     fetch: Option<FetchFn>,
     call: Option<CallFn>,

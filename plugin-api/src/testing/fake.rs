@@ -25,14 +25,28 @@ fn not_granted(what: &str) -> String {
 }
 
 pub mod bus {
+    use crate::PublishError;
     use crate::wit::host::{bus::Refusal, types::Event};
 
     pub fn publish(events: &[Event]) -> Result<u64, Refusal> {
         super::host(|host| {
+            if let Some(answer) = &mut host.publish {
+                answer(events).map_err(refusal)?;
+            }
             host.published.extend_from_slice(events);
             host.last_id += events.len() as u64;
             Ok(host.last_id)
         })
+    }
+
+    fn refusal(error: PublishError) -> Refusal {
+        let at = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        match error {
+            PublishError::NotGranted(what) => Refusal::NotGranted(what),
+            PublishError::Invalid { index, reason } => Refusal::Invalid((at(index), reason)),
+            PublishError::Throttled(wait) => Refusal::Throttled(crate::millis(wait)),
+            PublishError::TooLarge { index } => Refusal::TooLarge(at(index)),
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use crate::adb::list::Listed;
 use crate::adb::script::{self, Section};
 use crate::clock;
 use crate::config::Known;
-use crate::outbox::Draft;
 use crate::pace::Pace;
 use crate::read::{battery, cpu, memory, network, properties, storage, temperature};
+use hearthgate_plugin::Event;
 use hearthgate_plugin::events::{
     Connection, DeviceConnected, DeviceDisconnected, DeviceMetrics, DeviceState, DeviceStatus,
 };
@@ -237,7 +237,7 @@ impl Device {
 
     /// `device.status`, with all that is known.
     #[must_use]
-    pub fn status_event(&self, known: Option<&Known>) -> Draft {
+    pub fn status_event(&self, known: Option<&Known>) -> Event {
         let figure = |name: &str| self.metrics.get(name).copied();
         let mut properties: serde_json::Map<String, Value> =
             self.facts.clone().into_iter().collect();
@@ -275,40 +275,40 @@ impl Device {
                 self.last_seen.as_str(),
             )
         };
-        self.labelled(Draft::of(&status), known)
+        self.labelled(Event::of(&status), known)
     }
 
     /// `device.metrics`, where there are any.
     #[must_use]
-    pub fn metrics_event(&self, known: Option<&Known>) -> Option<Draft> {
+    pub fn metrics_event(&self, known: Option<&Known>) -> Option<Event> {
         let metrics = DeviceMetrics::new(self.id(), self.metrics.clone());
-        (!self.metrics.is_empty()).then(|| self.labelled(Draft::of(&metrics), known))
+        (!self.metrics.is_empty()).then(|| self.labelled(Event::of(&metrics), known))
     }
 
     /// `device.connected`, or `device.disconnected` with its reason.
     #[must_use]
-    pub fn connection_event(&self, known: Option<&Known>, reason: Option<&str>) -> Draft {
+    pub fn connection_event(&self, known: Option<&Known>, reason: Option<&str>) -> Event {
         let data = Connection {
             name: Some(self.name(known)),
             connection_type: Some(self.listed.connection().to_owned()),
             reason: reason.map(str::to_owned),
             ..Connection::new(self.id())
         };
-        let draft = match reason {
-            None => Draft::of(&DeviceConnected(data)),
-            Some(_) => Draft::of(&DeviceDisconnected(data)),
+        let event = match reason {
+            None => Event::of(&DeviceConnected(data)),
+            Some(_) => Event::of(&DeviceDisconnected(data)),
         };
-        self.labelled(draft, known)
+        self.labelled(event, known)
     }
 
     /// An event about this device, with its labels.
     #[must_use]
-    pub fn labelled(&self, draft: Draft, known: Option<&Known>) -> Draft {
+    pub fn labelled(&self, event: Event, known: Option<&Known>) -> Event {
         let room = known.and_then(|known| known.room.as_deref());
         let area = known.and_then(|known| known.area.as_deref());
-        draft
-            .label("device", Some(self.id()))
-            .label("room", room)
-            .label("area", area)
+        event
+            .label("device", self.id())
+            .label_if("room", room)
+            .label_if("area", area)
     }
 }

@@ -12,12 +12,12 @@ use crate::clock;
 use crate::complaints::Complaints;
 use crate::config::{Checked, Config, Known};
 use crate::device::{Device, Sampling};
-use crate::outbox::Outbox;
+use crate::outbox::{self, Refusals};
 use crate::probe::Probe;
 use crate::target::Target;
 use hearthgate_plugin::events::AdapterState;
 use hearthgate_plugin::net::{NetError, TcpStream, TlsMode};
-use hearthgate_plugin::{ConnectionId, Input, TimerId, timers};
+use hearthgate_plugin::{ConnectionId, Input, Outbox, TimerId, timers};
 use jobs::{Job, Jobs};
 pub use keep::Saved;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,7 @@ pub struct Monitor {
     probes: Vec<Probe>,
     jobs: Jobs,
     outbox: Outbox,
+    refusals: Refusals,
     complaints: Complaints,
     adapter: Option<(AdapterState, Option<String>)>,
     server_version: Option<String>,
@@ -99,7 +100,8 @@ impl Monitor {
             adb,
             devices: BTreeMap::new(),
             jobs: Jobs::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(outbox::CAPACITY),
+            refusals: Refusals::default(),
             complaints: Complaints::default(),
             adapter: None,
             server_version: None,
@@ -192,7 +194,9 @@ impl Monitor {
         self.queue_what_is_due(now);
         self.start_jobs(now);
         if now >= self.throttled_until
-            && let Some(wait) = self.outbox.flush()
+            && let Some(wait) = self
+                .outbox
+                .flush(|event, why| self.refusals.tell(&event, &why))
         {
             self.throttled_until = now
                 + u64::try_from(wait.as_millis())

@@ -2,10 +2,10 @@
 
 use crate::clock;
 use crate::config::ProbeConfig;
-use crate::outbox::Draft;
 use crate::pace::Pace;
 use crate::read::rounded;
 use crate::target::Target;
+use hearthgate_plugin::Event;
 use hearthgate_plugin::events::{DeviceMetrics, DeviceState, DeviceStatus};
 use hearthgate_plugin::net::{HttpResponse, NetError};
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub struct Memory {
 impl Memory {
     /// What is told of a thing that is probed no more: nobody knows that it is online.
     #[must_use]
-    pub fn farewell(&self, id: &str) -> Option<Draft> {
+    pub fn farewell(&self, id: &str) -> Option<Event> {
         let seen = self
             .last_seen
             .clone()
@@ -69,7 +69,7 @@ impl Memory {
             properties: reason.as_object().cloned(),
             ..DeviceStatus::new(id, id, DeviceState::Offline, seen)
         };
-        Some(Draft::of(&status).label("device", Some(id)))
+        Some(Event::of(&status).label("device", id))
     }
 }
 
@@ -151,7 +151,7 @@ impl Probe {
     }
 
     /// Takes what a probe found. Returns the events that tell; none where it will be tried again first.
-    pub fn found(&mut self, verdict: Verdict, now: u64) -> Vec<Draft> {
+    pub fn found(&mut self, verdict: Verdict, now: u64) -> Vec<Event> {
         self.underway = false;
         let timestamp = clock::timestamp();
         match verdict {
@@ -222,7 +222,7 @@ impl Probe {
 
     /// `device.status`, and `device.metrics` where there are any; nothing before the first probe.
     #[must_use]
-    pub fn events(&self) -> Vec<Draft> {
+    pub fn events(&self) -> Vec<Event> {
         let (config, memory) = (&self.config, &self.memory);
         let Some(status) = memory.status else {
             return Vec::new();
@@ -263,14 +263,14 @@ impl Probe {
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect();
         let metrics = (!figures.is_empty())
-            .then(|| Draft::of(&DeviceMetrics::new(config.id.as_str(), figures)));
-        let labelled = |draft: Draft| {
-            let draft = draft.label("device", Some(&config.id));
-            draft
-                .label("room", config.room.as_deref())
-                .label("area", config.area.as_deref())
+            .then(|| Event::of(&DeviceMetrics::new(config.id.as_str(), figures)));
+        let labelled = |event: Event| {
+            let event = event.label("device", &config.id);
+            event
+                .label_if("room", config.room.as_deref())
+                .label_if("area", config.area.as_deref())
         };
-        [Some(Draft::of(&data)), metrics]
+        [Some(Event::of(&data)), metrics]
             .into_iter()
             .flatten()
             .map(labelled)

@@ -3,12 +3,13 @@
 use crate::filter::domain_of;
 use crate::home::Known;
 use crate::ids::Ids;
-use crate::outbox::Draft;
+use crate::outbox;
 use crate::registry::{Place, Registry};
 use crate::wire;
+use hearthgate_plugin::Event;
 use hearthgate_plugin::events::{
     self, AutomationTriggered, Entity, EntityAdded, EntityRemoved, EntityStateChanged,
-    EntityUpdated, Registered, SceneActivated, ServiceCalled, Trigger, topic,
+    EntityUpdated, EventKind, Registered, SceneActivated, ServiceCalled, Trigger, topic,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -58,17 +59,17 @@ impl Facts {
     }
 
     /// An entity's labels.
-    fn labelled(&self, draft: Draft, entity: &str, placed: &Placed) -> Draft {
-        draft
-            .label("entity", Some(entity))
-            .label("domain", Some(domain_of(entity)))
-            .label("room", placed.room.as_deref())
-            .label("area", placed.area.as_deref())
-            .label("device", placed.device.as_deref())
+    fn labelled(&self, event: Event, entity: &str, placed: &Placed) -> Event {
+        event
+            .label("entity", entity)
+            .label("domain", domain_of(entity))
+            .label_if("room", placed.room.as_deref())
+            .label_if("area", placed.area.as_deref())
+            .label_if("device", placed.device.as_deref())
     }
 
     /// `entity.state_changed`.
-    pub fn state(&self, id: &str, old: Option<&str>, now: &Known, registry: &Registry) -> Draft {
+    pub fn state(&self, id: &str, old: Option<&str>, now: &Known, registry: &Registry) -> Event {
         let (entity, placed) = (self.ids.entity(id), self.placed(&now.place));
         let data = StateData {
             entity_id: &entity,
@@ -81,8 +82,10 @@ impl Facts {
             area_id: placed.area.as_deref(),
         };
         let topic = topic(&["entity", &entity, "state"]);
-        let draft = Draft::shaped::<EntityStateChanged>(topic, &data).at(now.updated);
-        self.labelled(draft, &entity, &placed)
+        // Of the catalogue's shape, but with attributes that are JSON already.
+        let event = Event::new(EntityStateChanged::KIND, topic, &data);
+        let event = event.retain(EntityStateChanged::RETAINED);
+        self.labelled(outbox::at(event, now.updated), &entity, &placed)
     }
 
     fn registered(&self, id: &str, now: &Known, registry: &Registry) -> (Registered, Placed) {
@@ -97,66 +100,66 @@ impl Facts {
     }
 
     /// `entity.added`.
-    pub fn added(&self, id: &str, now: &Known, registry: &Registry) -> Draft {
+    pub fn added(&self, id: &str, now: &Known, registry: &Registry) -> Event {
         let (data, placed) = self.registered(id, now, registry);
         let entity = data.entity.id.clone();
-        self.labelled(Draft::of(&EntityAdded(data)), &entity, &placed)
+        self.labelled(Event::of(&EntityAdded(data)), &entity, &placed)
     }
 
     /// `entity.updated`.
-    pub fn updated(&self, id: &str, now: &Known, registry: &Registry) -> Draft {
+    pub fn updated(&self, id: &str, now: &Known, registry: &Registry) -> Event {
         let (data, placed) = self.registered(id, now, registry);
         let entity = data.entity.id.clone();
-        self.labelled(Draft::of(&EntityUpdated(data)), &entity, &placed)
+        self.labelled(Event::of(&EntityUpdated(data)), &entity, &placed)
     }
 
     /// `entity.removed`.
-    pub fn removed(&self, id: &str, place: &Place) -> Draft {
+    pub fn removed(&self, id: &str, place: &Place) -> Event {
         let (entity, placed) = (self.ids.entity(id), self.placed(place));
         let mut data = EntityRemoved::new(&*entity);
         data.room_id.clone_from(&placed.room);
         data.area_id.clone_from(&placed.area);
-        self.labelled(Draft::of(&data), &entity, &placed)
+        self.labelled(Event::of(&data), &entity, &placed)
     }
 
     /// `automation.triggered`.
-    pub fn automation(&self, data: &wire::AutomationTriggered, place: &Place) -> Draft {
+    pub fn automation(&self, data: &wire::AutomationTriggered, place: &Place) -> Event {
         let rule = self.ids.entity(&data.entity_id);
         let mut trigger = Trigger::new(trigger_type(data.source.as_deref()));
         trigger.value = data.source.clone().map(Value::String);
         let name = data.name.as_deref().unwrap_or(&rule);
-        let draft = Draft::of(&AutomationTriggered::new(&*rule, name, trigger));
-        self.labelled(draft, &rule, &self.placed(place))
+        let event = Event::of(&AutomationTriggered::new(&*rule, name, trigger));
+        self.labelled(event, &rule, &self.placed(place))
     }
 
     /// `scene.activated`.
-    pub fn scene(&self, id: &str, now: &Known, registry: &Registry) -> Draft {
+    pub fn scene(&self, id: &str, now: &Known, registry: &Registry) -> Event {
         let scene = self.ids.entity(id);
         let mut data = SceneActivated::new(&*scene);
         data.name = name(id, now, registry);
-        self.labelled(Draft::of(&data), &scene, &self.placed(&now.place))
+        self.labelled(Event::of(&data), &scene, &self.placed(&now.place))
     }
 
     /// `service.called`. The entity is named where there is exactly one.
-    pub fn service(&self, call: wire::CallService, registry: &Registry) -> Draft {
+    pub fn service(&self, call: wire::CallService, registry: &Registry) -> Event {
         let entities = named_entities(&call.service_data);
         let mut data = call.service_data;
         redact(&mut data, &self.redact);
         let mut called = ServiceCalled::new(&*call.domain, &*call.service, data);
         let [entity] = &entities[..] else {
-            return Draft::of(&called).label("domain", Some(&call.domain));
+            return Event::of(&called).label("domain", &*call.domain);
         };
         let (id, placed) = (
             self.ids.entity(entity),
             self.placed(&registry.place(entity)),
         );
         called.entity_id = Some(id.clone().into_owned());
-        let draft = Draft::of(&called).label("domain", Some(&call.domain));
-        draft
-            .label("entity", Some(&id))
-            .label("room", placed.room.as_deref())
-            .label("area", placed.area.as_deref())
-            .label("device", placed.device.as_deref())
+        let event = Event::of(&called).label("domain", &*call.domain);
+        event
+            .label("entity", &*id)
+            .label_if("room", placed.room.as_deref())
+            .label_if("area", placed.area.as_deref())
+            .label_if("device", placed.device.as_deref())
     }
 
     /// A room with how many entities are in it.

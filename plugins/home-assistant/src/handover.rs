@@ -1,7 +1,7 @@
 //! What one instance hands to the next: the login, the home, and what was under way.
 
 use crate::home::Known;
-use crate::outbox::{Draft, Outbox};
+use crate::outbox;
 use crate::registry::{Entry, Place, Registry, Room};
 use crate::session::{self, Session};
 use crate::*;
@@ -33,7 +33,7 @@ pub struct Saved<'a> {
     entities: Vec<SavedEntity<'a>>,
     told_rooms: BTreeMap<String, events::Room>,
     told_areas: BTreeMap<String, String>,
-    outbox: Vec<Cow<'a, Draft>>,
+    outbox: Vec<Cow<'a, Event>>,
     frames: Vec<String>,
 }
 
@@ -115,7 +115,7 @@ impl HomeAssistant {
             entities: model.home.iter().map(saved_entity).collect(),
             told_rooms: model.rooms.clone(),
             told_areas: model.areas.clone(),
-            outbox: model.outbox.waiting().map(Cow::Borrowed).collect(),
+            outbox: model.outbox.iter().map(Cow::Borrowed).collect(),
             frames,
         };
         // Once, and not by doubling: megabytes that are copied again and again would take the memory twice.
@@ -135,7 +135,10 @@ impl HomeAssistant {
         self.version = saved.version;
         self.model.rooms = saved.told_rooms;
         self.model.areas = saved.told_areas;
-        self.model.outbox = Outbox::with(saved.outbox.into_iter().map(Cow::into_owned).collect());
+        self.model.outbox = Outbox::resume(
+            outbox::CAPACITY,
+            saved.outbox.into_iter().map(Cow::into_owned),
+        );
         for entity in saved.entities {
             self.put_back(entity);
         }

@@ -66,9 +66,7 @@ impl HomeAssistant {
         let reason = format!("Home Assistant refused the token: {why}");
         self.tell_status(AdapterState::Failed, Some(reason.clone()));
         let model = &mut self.model;
-        model
-            .outbox
-            .flush(&mut model.complaints, &mut |events| publish_all(events));
+        outbox::flush(&mut model.outbox, &mut model.complaints);
         Failure::unauthorized(reason)
     }
 
@@ -181,9 +179,8 @@ impl HomeAssistant {
                 let model = &mut self.model;
                 let place = model.registry.place(&data.entity_id);
                 if model.filter.takes(&data.entity_id, place.room.as_deref()) {
-                    model
-                        .outbox
-                        .push(model.facts.automation(&data, &place).at(at));
+                    let event = model.facts.automation(&data, &place);
+                    model.outbox.push(outbox::at(event, at));
                 }
             }
             "call_service" => {
@@ -191,9 +188,8 @@ impl HomeAssistant {
                 let model = &mut self.model;
                 let entities = facts::named_entities(&call.service_data);
                 if model.filter.takes_call(&call.domain, &entities) {
-                    model
-                        .outbox
-                        .push(model.facts.service(call, &model.registry).at(at));
+                    let event = model.facts.service(call, &model.registry);
+                    model.outbox.push(outbox::at(event, at));
                 }
             }
             other => match Which::ALL.into_iter().find(|which| which.event() == other) {

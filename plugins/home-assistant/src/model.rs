@@ -6,12 +6,13 @@ use crate::facts::Facts;
 use crate::filter::{Filter, domain_of};
 use crate::home::{Full, Home, Known};
 use crate::ids::Ids;
-use crate::outbox::{Draft, Outbox};
+use crate::outbox;
 use crate::registry::{Place, Registry};
 use crate::wire;
 use hearthgate_plugin::events::{
     self, Area, AreaUpdated, RoomChange, RoomCreated, RoomDeleted, RoomUpdated,
 };
+use hearthgate_plugin::{Event, Outbox};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a state comes.
@@ -58,7 +59,7 @@ impl Model {
             areas: BTreeMap::new(),
             renamed: BTreeSet::new(),
             reading: 0,
-            outbox: Outbox::default(),
+            outbox: Outbox::new(outbox::CAPACITY),
             complaints: Complaints::default(),
         }
     }
@@ -106,8 +107,9 @@ impl Model {
         self.outbox
             .push(self.facts.state(id, old, now, &self.registry));
         if occasion == Occasion::Now && is_activation(id, old, &now.state) {
-            let draft = self.facts.scene(id, now, &self.registry);
-            self.outbox.push(draft.at(wire::millis(&now.state)));
+            let event = self.facts.scene(id, now, &self.registry);
+            self.outbox
+                .push(outbox::at(event, wire::millis(&now.state)));
         }
     }
 
@@ -229,25 +231,25 @@ fn difference<'a, T: PartialEq>(
     gone.chain(come).collect()
 }
 
-fn room_event(change: Change<'_, events::Room>) -> Draft {
+fn room_event(change: Change<'_, events::Room>) -> Event {
     let data = |room: &events::Room| RoomChange::new(room.clone());
-    let (draft, room) = match change {
-        Change::Created(_, room) => (Draft::of(&RoomCreated(data(room))), room),
-        Change::Updated(_, room) => (Draft::of(&RoomUpdated(data(room))), room),
-        Change::Deleted(_, room) => (Draft::of(&RoomDeleted(data(room))), room),
+    let (event, room) = match change {
+        Change::Created(_, room) => (Event::of(&RoomCreated(data(room))), room),
+        Change::Updated(_, room) => (Event::of(&RoomUpdated(data(room))), room),
+        Change::Deleted(_, room) => (Event::of(&RoomDeleted(data(room))), room),
     };
-    draft
-        .label("room", Some(&room.id))
-        .label("area", room.area.as_deref())
+    event
+        .label("room", &room.id)
+        .label_if("area", room.area.as_deref())
 }
 
-fn area_event(change: Change<'_, String>) -> Draft {
+fn area_event(change: Change<'_, String>) -> Event {
     let (id, name, action) = match change {
         Change::Created(id, name) => (id, name, "created"),
         Change::Updated(id, name) => (id, name, "updated"),
         Change::Deleted(id, name) => (id, name, "deleted"),
     };
-    Draft::of(&AreaUpdated::new(Area::new(id, name.as_str()), action)).label("area", Some(id))
+    Event::of(&AreaUpdated::new(Area::new(id, name.as_str()), action)).label("area", id)
 }
 
 /// Whether a state is what is known already.

@@ -4,13 +4,12 @@
 use crate::facts::Facts;
 use crate::home::Known;
 use crate::ids::Ids;
-use crate::outbox::Draft;
 use crate::registry::Place;
 use crate::*;
 use hearthgate_plugin::events::{
     AreaUpdated, EntityStateChanged, EventKind, RoomChange, RoomCreated, RoomDeleted, RoomUpdated,
 };
-use hearthgate_plugin::retained;
+use hearthgate_plugin::{Event, retained};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -126,7 +125,7 @@ impl HomeAssistant {
         if ids.room(&ids.own(&room.id)) == room.id {
             self.model.rooms.insert(room.id.clone(), room);
         } else {
-            let gone = Draft::of(&RoomDeleted(RoomChange::new(room)));
+            let gone = Event::of(&RoomDeleted(RoomChange::new(room)));
             self.model.outbox.push(gone);
         }
     }

@@ -1,10 +1,9 @@
 //! What the plugin says of itself.
 
 use crate::HomeAssistant;
-use crate::outbox::Draft;
 use crate::registry::Which;
 use hearthgate_plugin::events::{AdapterState, AdapterStatus, Object, SyncState, SyncStatus};
-use hearthgate_plugin::metrics;
+use hearthgate_plugin::{Event, metrics};
 use serde_json::json;
 
 impl HomeAssistant {
@@ -14,7 +13,7 @@ impl HomeAssistant {
         let mut status = AdapterStatus::new(id, self.config.name.as_str(), state);
         status.health = Some(self.health());
         status.message = message;
-        self.model.outbox.push(Draft::of(&status));
+        self.model.outbox.push(Event::of(&status));
         metrics::set("entities", self.model.home.len() as f64, &[]);
     }
 
@@ -40,6 +39,6 @@ impl HomeAssistant {
         let rooms = self.model.registry.len(Which::Areas);
         let rooms = u32::try_from(rooms).unwrap_or(u32::MAX);
         let status = SyncStatus::new(state, message, entities, rooms, progress.clamp(0.0, 100.0));
-        self.model.outbox.push(Draft::of(&status));
+        self.model.outbox.push(Event::of(&status));
     }
 }

@@ -115,7 +115,7 @@ impl HomeAssistant {
     pub fn work(&mut self) -> Result<(), Failure> {
         let end = Instant::now() + TURN;
         loop {
-            if self.model.outbox.is_full() && !self.publish() {
+            if self.model.outbox.len() >= outbox::FULL && !self.publish() {
                 return Ok(());
             }
             if Instant::now() >= end {
@@ -138,9 +138,7 @@ impl HomeAssistant {
             return false;
         }
         let model = &mut self.model;
-        let wait = model
-            .outbox
-            .flush(&mut model.complaints, &mut |events| publish_all(events));
+        let wait = outbox::flush(&mut model.outbox, &mut model.complaints);
         if let Some(wait) = wait {
             self.wakes.throttle(Instant::now() + wait, wait);
         }

@@ -3,7 +3,7 @@
 use super::Monitor;
 use crate::adb::command::Command;
 use crate::adb::script::Mark;
-use crate::outbox::Draft;
+use hearthgate_plugin::Event;
 use hearthgate_plugin::events::{ActionStatus, DeviceAction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,12 +39,12 @@ impl Monitor {
                 status,
             )
         };
-        let draft = Draft::of(&data);
-        let draft = match self.devices.get(&action.device) {
-            Some(device) => device.labelled(draft, self.known(&action.device)),
-            None => draft.label("device", Some(&action.device)),
+        let event = Event::of(&data);
+        let event = match self.devices.get(&action.device) {
+            Some(device) => device.labelled(event, self.known(&action.device)),
+            None => event.label("device", &action.device),
         };
-        self.outbox.push(draft);
+        self.outbox.push(event);
     }
 
     pub(super) fn action_over(

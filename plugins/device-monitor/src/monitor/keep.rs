@@ -9,11 +9,11 @@ use crate::adb::session::Session;
 use crate::adb::tracker::{Kept, Tracker};
 use crate::config::{Checked, Config};
 use crate::device::{Device, Sampling};
-use crate::outbox::{Draft, Outbox};
+use crate::outbox;
 use crate::pace::Pace;
 use crate::probe::Memory;
 use hearthgate_plugin::events::AdapterState;
-use hearthgate_plugin::{ConnectionId, Reason, Start};
+use hearthgate_plugin::{ConnectionId, Event, Outbox, Reason, Start};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub struct Saved {
     probes: BTreeMap<String, (String, Memory, Pace)>,
     queued: Vec<Action>,
     open: Vec<Open>,
-    outbox: Vec<Draft>,
+    outbox: Vec<Event>,
     adapter: Option<(AdapterState, Option<String>)>,
     server_version: Option<String>,
     synchronisation: Option<Synchronisation>,
@@ -86,7 +86,7 @@ impl Monitor {
             probes: probes.collect(),
             queued: queued.collect(),
             open: open.collect(),
-            outbox: self.outbox.kept(),
+            outbox: outbox::kept(&self.outbox),
             adapter: self.adapter.clone(),
             server_version: self.server_version.clone(),
             synchronisation: self.synchronisation.clone(),
@@ -105,7 +105,7 @@ impl Monitor {
         let mut monitor = Self::new(config, checked, now);
         let adopted = monitor.adopt(start);
         monitor.resume_tracker(&saved, &adopted);
-        monitor.outbox = Outbox::resume(saved.outbox);
+        monitor.outbox = Outbox::resume(outbox::CAPACITY, saved.outbox);
         monitor.server_version = saved.server_version;
         for mut device in saved.devices {
             device.shift(saved.at, now);

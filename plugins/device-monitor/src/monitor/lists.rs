@@ -6,10 +6,9 @@ use crate::adb::list::{self, Listed};
 use crate::adb::script::Mark;
 use crate::clock;
 use crate::device::{Device, LONGEST_ID, Sampling};
-use crate::outbox::Draft;
 use crate::pace::Pace;
 use hearthgate_plugin::events::{AdapterState, AdapterStatus, DeviceState, SyncState, SyncStatus};
-use hearthgate_plugin::store;
+use hearthgate_plugin::{Event, store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,7 +249,7 @@ impl Monitor {
             health: health.as_object().cloned(),
             ..AdapterStatus::new("device-monitor", "Device monitor", state)
         };
-        self.outbox.push(Draft::of(&status));
+        self.outbox.push(Event::of(&status));
         self.adapter = Some(now);
     }
 
@@ -301,7 +300,7 @@ impl Monitor {
         };
         let count = u32::try_from(done - errors).unwrap_or(u32::MAX);
         let message = format!("{} of {total} devices read", done - errors);
-        self.outbox.push(Draft::of(&SyncStatus::new(
+        self.outbox.push(Event::of(&SyncStatus::new(
             state, message, count, 0u32, progress,
         )));
         if waiting.is_empty() {

@@ -27,10 +27,8 @@ fn answer(status: u16, body: &str) -> HttpResponse {
 }
 
 /// Publishes the events and returns their data.
-fn told(drafts: Vec<Draft>) -> Vec<(String, Value)> {
-    let mut outbox = crate::outbox::Outbox::default();
-    drafts.into_iter().for_each(|draft| outbox.push(draft));
-    outbox.flush();
+fn told(events: Vec<Event>) -> Vec<(String, Value)> {
+    hearthgate_plugin::publish_all(events).unwrap();
     let events = testing::published();
     events
         .into_iter()

@@ -51,8 +51,8 @@ fn what_was_not_read_yet_is_read_by_the_next() {
 #[test]
 fn what_was_not_published_yet_is_published_by_the_next() {
     let mut rig = Rig::synchronised(json!({}));
-    let draft = outbox::Draft::of(&events::SceneActivated::new("scene.x"));
-    rig.plugin.model.outbox.push(draft);
+    let event = Event::of(&events::SceneActivated::new("scene.x"));
+    rig.plugin.model.outbox.push(event);
     let mut rig = rig.reloaded("upgraded", json!({}));
     assert_eq!(rig.all(), ["scene.activated scene/scene.x"]);
 }
