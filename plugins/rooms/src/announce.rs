@@ -2,14 +2,11 @@
 
 use crate::book::{Done, Entry};
 use hearthgate_plugin::events::{RoomCreated, RoomDeleted, RoomUpdated};
-use hearthgate_plugin::{Event, HostError, PublishError, log, metrics, publish_all, timers};
-use std::collections::VecDeque;
+use hearthgate_plugin::{Event, HostError, Outbox, log, metrics, timers};
 use std::time::Duration;
 
 /// The timer after which publishing goes on.
 pub const TAG: &str = "publish";
-/// Events of one call to the host.
-const BATCH: usize = 64;
 /// Most events that wait.
 const MAX_WAITING: usize = 20_000;
 
@@ -25,11 +22,20 @@ pub enum Cause {
 }
 
 /// Tells of changes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Announcer {
-    waiting: VecDeque<(Entry, Cause)>,
+    outbox: Outbox,
     /// A timer is set.
     resting: bool,
+}
+
+impl Default for Announcer {
+    fn default() -> Self {
+        Self {
+            outbox: Outbox::new(MAX_WAITING),
+            resting: false,
+        }
+    }
 }
 
 impl Announcer {
@@ -38,12 +44,7 @@ impl Announcer {
     /// # Errors
     /// A timer can't be set.
     pub fn tell(&mut self, entry: Entry, cause: Cause) -> Result<(), HostError> {
-        if self.waiting.len() >= MAX_WAITING {
-            self.waiting.pop_front();
-            metrics::add("events_dropped_total", 1, &[]);
-            log::warn!("too many events wait for the granted rate: the oldest is dropped");
-        }
-        self.waiting.push_back((entry, cause));
+        self.outbox.push(event(&entry, &cause));
         match self.resting {
             true => Ok(()),
             false => self.go_on(),
@@ -60,30 +61,17 @@ impl Announcer {
     }
 
     fn go_on(&mut self) -> Result<(), HostError> {
-        while !self.waiting.is_empty() {
-            let batch = self.waiting.iter().take(BATCH);
-            match publish_all(batch.map(|(entry, cause)| event(entry, cause))) {
-                Ok(_) => drop(self.waiting.drain(..self.waiting.len().min(BATCH))),
-                Err(PublishError::Throttled(wait)) => {
-                    self.resting = true;
-                    return timers::after(wait.max(Duration::from_millis(1)), TAG).map(drop);
-                }
-                Err(error) => {
-                    // It will not be taken the next time either.
-                    let at = match error {
-                        PublishError::Invalid { index, .. } | PublishError::TooLarge { index } => {
-                            index
-                        }
-                        _ => 0,
-                    };
-                    let dropped = self.waiting.remove(at.min(self.waiting.len() - 1));
-                    let room = dropped.map_or(0, |(entry, _)| entry.room.id);
-                    metrics::add("events_dropped_total", 1, &[]);
-                    log::warn!("what happened to room {room} can't be told: {error}");
-                }
+        let wait = self.outbox.flush(|event, reason| {
+            metrics::add("events_dropped_total", 1, &[]);
+            log::warn!("{event} can't be told: {reason}");
+        });
+        match wait {
+            None => Ok(()),
+            Some(wait) => {
+                self.resting = true;
+                timers::after(wait.max(Duration::from_millis(1)), TAG).map(drop)
             }
         }
-        Ok(())
     }
 }
 
