@@ -1,4 +1,5 @@
 //! Which tests failed and why, a line or two each, out of what nextest printed: in a long run, the end is what is read.
+//! And which passed only when they were tried again.
 
 /// How much of one test's message is repeated, in characters.
 const MESSAGE: usize = 300;
@@ -9,6 +10,8 @@ pub struct Failures {
     /// Nextest names each failure while it runs and again, with its output, after the summary.
     summarised: bool,
     found: Vec<String>,
+    /// Those that failed at first.
+    flaky: Vec<String>,
     /// The lines of a panic's message that are still to come: its first says little without its second.
     wanted: usize,
 }
@@ -20,6 +23,9 @@ impl Failures {
         if line.starts_with("Summary [") {
             self.summarised = true;
         } else if !self.summarised {
+        } else if line.starts_with("FLAKY ") {
+            self.flaky.extend(named(line));
+            self.wanted = 0;
         } else if let Some(name) = name(line) {
             self.found.push(name);
             self.wanted = 0;
@@ -37,6 +43,11 @@ impl Failures {
         }
     }
 
+    /// The tests that passed only when they were tried again.
+    pub fn flaky(self) -> Vec<String> {
+        self.flaky
+    }
+
     pub fn report(&self) -> String {
         let mut report = String::new();
         for failure in &self.found {
@@ -48,14 +59,16 @@ impl Failures {
 
 /// `FAIL [   0.005s] (3/4) crate::binary module::test` names a test, whatever it ended with.
 fn name(line: &str) -> Option<String> {
-    let (verdict, rest) = line.split_once(" [")?;
+    let (verdict, _) = line.split_once(" [")?;
     let failed = ["FAIL", "TIMEOUT", "ABORT", "SIG", "LEAK-FAIL", "XFAIL"]
         .iter()
         .any(|word| verdict.starts_with(word) || verdict.ends_with(word));
-    if !failed {
-        return None;
-    }
-    let (_, rest) = rest.split_once("s] ")?;
+    if failed { named(line) } else { None }
+}
+
+/// What stands behind the time, without the count.
+fn named(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("s] ")?;
     let rest = rest.trim_start();
     let rest = match rest.strip_prefix('(') {
         Some(counted) => counted.split_once(") ")?.1,
@@ -84,6 +97,9 @@ mod tests {
 \u{1b}[31;1m        FAIL\u{1b}[0m [   0.005s] (1/4) xtask early
 ────────────
      Summary [   9.100s] 4 tests run: 2 passed, 2 failed, 0 skipped
+       FLAKY 2/3 [   0.004s] (  3/4) hearthgate bus::late
+  TRY 1 STDERR ───
+    thread 'bus::late' (16) panicked at gateway/src/bus.rs:9:5:
         FAIL [   0.005s] (  2/4) hearthgate-tests::all reload::keeps
   stderr ───
     thread 'reload::keeps' (17) panicked at tests/tests/all/reload.rs:12:5:
@@ -103,5 +119,6 @@ mod tests {
           left: 1
         hearthgate auth::hangs"
         );
+        assert_eq!(failures.flaky(), ["hearthgate bus::late"]);
     }
 }

@@ -77,7 +77,9 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Run { arguments } => run::run(&workspace, &arguments),
         Command::Build => build::release(&workspace),
         Command::Guests => build::plugins_and_guests(&workspace),
-        Command::Test { real, filter } => test::test(&workspace, real, filter.as_deref()),
+        Command::Test { real, filter } => {
+            test::test(&workspace, "default", real, filter.as_deref()).map(drop)
+        }
         Command::Bench { arguments } => bench::bench(&workspace, &arguments),
         Command::Ci => ci::ci(&workspace),
     }
