@@ -5,7 +5,7 @@ mod native;
 mod plugin;
 
 pub use native::{Native, welcome};
-pub use plugin::{HandlerReply, Plugin};
+pub use plugin::{HandlerReply, MAX_ACTIONS, MAX_SESSION, Plugin};
 
 use crate::shard::Closing;
 

@@ -68,6 +68,11 @@ pub fn retain(mut events: Vec<Published>) {
     HOST.with_borrow_mut(|host| host.retained = events);
 }
 
+/// The topics that `retained::read` was asked for since the last time this was asked; any text, as the plugin gave it.
+pub fn retained_asked() -> Vec<String> {
+    HOST.with_borrow_mut(|host| std::mem::take(&mut host.retained_asked))
+}
+
 /// What `gateway::stats` and `gateway::clients` tell from now on, as JSON text.
 pub fn on_gateway(stats: impl Into<String>, clients: impl Into<String>) {
     HOST.with_borrow_mut(|host| {
@@ -128,6 +133,7 @@ struct Host {
     fetch: Option<FetchFn>,
     call: Option<CallFn>,
     retained: Vec<Published>,
+    retained_asked: Vec<String>,
     stats: Option<String>,
     clients: Option<String>,
     session: Option<Session>,

@@ -22,9 +22,9 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 /// Most actions of one message, those that follow from its actions included.
-const MAX_ACTIONS: usize = 256;
+pub const MAX_ACTIONS: usize = 256;
 /// Most bytes that a dialect keeps with a connection; a longer session is not taken, logged and counted as a failure.
-const MAX_SESSION: usize = 64 * 1024;
+pub const MAX_SESSION: usize = 64 * 1024;
 /// Replies of handlers that wait for the connection.
 const REPLY_QUEUE: usize = 16;
 

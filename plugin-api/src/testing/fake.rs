@@ -250,11 +250,12 @@ pub mod retained {
     use crate::wit::host::types::Published;
 
     pub fn read(
-        _topics: &[String],
+        topics: &[String],
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Published>, String> {
         Ok(super::host(|host| {
+            host.retained_asked.extend_from_slice(topics);
             let later = |p: &&Published| after.is_none_or(|after| p.event.topic.as_str() > after);
             let found = host.retained.iter().filter(later);
             found.take(limit as usize).cloned().collect()

@@ -1,6 +1,6 @@
 //! What clients say, and what they are answered: always at once, and nothing before.
 
-use crate::session::{Session, identity, username};
+use crate::session::{MAX_BYTES, Session, identity, username};
 use crate::topics::{self, LONGEST};
 use crate::{refresh, speech};
 use hearthgate_plugin::{Action, CallError, DialectClient, Rejection};
@@ -107,7 +107,12 @@ fn subscription(
     };
     let mut actions = Vec::new();
     if is_new {
-        actions.push(Action::SetSession(session.to_text()));
+        let kept = session.to_text();
+        // Control characters and quotes grow when they are written down.
+        if kept.len() > MAX_BYTES {
+            return refused("Too many subscriptions: their topics are too long together");
+        }
+        actions.push(Action::SetSession(kept));
         actions.extend(topics::changed(&session.topics, &topic));
     }
     actions.push(Action::Send(speech::message(

@@ -24,13 +24,14 @@ use serde_json::json;
 /// The configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Config {
+pub struct Config {
     open_management: bool,
     admin_role: String,
     max_topics: usize,
 }
 
-struct AndroidZen(Config);
+/// The plugin.
+pub struct AndroidZen(Config);
 
 impl Plugin for AndroidZen {
     type Config = Config;

@@ -9,14 +9,17 @@ use std::collections::BTreeSet;
 /// Most states of one answer: a dialect may take 256 actions for a message.
 const MOST: u32 = 250;
 
+/// Longest topic of the gateway's, in bytes.
+const LONGEST_TOPIC: usize = 512;
+
 /// The gateway's topics whose state belongs to these topics.
 fn sources(topics: &BTreeSet<String>) -> Vec<String> {
     let mut all: BTreeSet<String> = BTreeSet::new();
-    for id in devices(topics, "device_") {
-        all.insert(topic(&["device", &id, "status"]));
-    }
-    for id in devices(topics, "metrics_") {
-        all.insert(topic(&["device", &id, "metrics"]));
+    for (prefix, state) in [("device_", "status"), ("metrics_", "metrics")] {
+        let ids = devices(topics, prefix).into_iter();
+        // No event can be on a longer one, and asking for it would spoil the answer for all the others.
+        let possible = ids.map(|id| topic(&["device", &id, state]));
+        all.extend(possible.filter(|topic| topic.len() <= LONGEST_TOPIC));
     }
     let whole = [
         ("device_status", "device/+/status"),
@@ -66,5 +69,7 @@ mod tests {
             &["alert/network/+", "alert/security/+"],
         );
         check(&[], &[]);
+        let impossible = format!("device_{}", "/".repeat(190));
+        check(&[&impossible, "device_a"], &["device/a/status"]);
     }
 }

@@ -16,14 +16,15 @@ use serde::Deserialize;
 /// The configuration; `plugin.toml` says what each key means.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Config {
+pub struct Config {
     sources: Vec<String>,
     categories: Vec<String>,
     alerts_path: String,
     devices_path: String,
 }
 
-struct HomeGuard(Config);
+/// The plugin.
+pub struct HomeGuard(Config);
 
 impl Plugin for HomeGuard {
     type Config = Config;

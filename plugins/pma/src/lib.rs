@@ -25,15 +25,15 @@ use session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
-/// Longest text that is kept of a client: what it costs to hold and hand around is bounded.
-const MAX_SESSION_BYTES: usize = 128 * 1024;
+/// Longest text that is kept of a client: the host takes no longer one.
+const MAX_SESSION_BYTES: usize = 64 * 1024;
 /// Longest type of a message that is handed to a handler.
 const MAX_KIND_BYTES: usize = 64;
 
 /// The configuration.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Config {
+pub struct Config {
     dialect: Form,
     max_items: usize,
     source_names: BTreeMap<String, String>,
@@ -51,7 +51,8 @@ enum Form {
     Guide,
 }
 
-struct Pma {
+/// The plugin.
+pub struct Pma {
     form: Form,
     max_items: usize,
     names: SourceNames,
@@ -82,7 +83,8 @@ impl Plugin for Pma {
             ..Session::default()
         };
         let mut actions = vec![Action::Send(self.greeting(&session.client_id))];
-        self.select(&mut session, &mut actions);
+        // Who has asked for nothing yet never asks for too much.
+        let _few = self.select(&mut session, &mut actions);
         actions.push(Action::SetSession(session.write()));
         actions
     }
@@ -234,14 +236,9 @@ impl Pma {
                     area_of: &area_of,
                 };
                 let change = change::apply(&mut session, what, &data, &rules);
-                if session == before {
-                    change
-                } else if session.write().len() > MAX_SESSION_BYTES {
-                    change::Change::too_much(what)
-                } else {
-                    self.select(&mut session, &mut actions);
-                    actions.push(Action::SetSession(session.write()));
-                    change
+                match session == before || self.keep(&mut session, &mut actions).is_some() {
+                    true => change,
+                    false => change::Change::too_much(what),
                 }
             }
             Err(bad) => change::Change::refused(what, &bad),
@@ -253,9 +250,23 @@ impl Pma {
         actions
     }
 
-    /// Subscribes to what the sets ask for, in place of what was subscribed to before.
-    fn select(&self, session: &mut Session<'_>, actions: &mut Vec<Action>) {
-        let filters = selection::filters(session, &self.names);
+    /// Takes changed sets, unless they are too large.
+    fn keep(&self, session: &mut Session<'_>, actions: &mut Vec<Action>) -> Option<()> {
+        let mut selected = Vec::new();
+        self.select(session, &mut selected)?;
+        let text = session.write();
+        if text.len() > MAX_SESSION_BYTES {
+            return None;
+        }
+        actions.extend(selected);
+        actions.push(Action::SetSession(text));
+        Some(())
+    }
+
+    /// Subscribes to what the sets ask for, in place of what was subscribed to before. `None`, and nothing done: that
+    /// would be too much.
+    fn select(&self, session: &mut Session<'_>, actions: &mut Vec<Action>) -> Option<()> {
+        let filters = selection::filters(session, &self.names)?;
         let before = std::mem::replace(&mut session.live, filters.len());
         for (nth, filter) in filters.into_iter().enumerate() {
             actions.push(Action::Subscribe((nth.to_string(), filter)));
@@ -263,6 +274,7 @@ impl Pma {
         for nth in session.live..before {
             actions.push(Action::Unsubscribe(nth.to_string()));
         }
+        Some(())
     }
 
     /// Any other type is a handler's, or nobody's.

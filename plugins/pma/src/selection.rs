@@ -36,8 +36,12 @@ struct Overall<'s, 'a> {
     sources: BTreeSet<String>,
 }
 
-/// The filters that let pass what a client's sets ask for.
-pub fn filters(session: &Session<'_>, names: &SourceNames) -> Vec<Filter> {
+/// Most values in all of a client's filters together. Event types with filters of their own repeat the sets that hold
+/// for all, so few bytes of a client's could become very many of the gateway's, at each of its changes.
+pub const MAX_VALUES: usize = 16 * 1024;
+
+/// The filters that let pass what a client's sets ask for. `None`: they would have more than [`MAX_VALUES`].
+pub fn filters(session: &Session<'_>, names: &SourceNames) -> Option<Vec<Filter>> {
     let topics: Vec<Topic<'_>> = session
         .topics
         .iter()
@@ -49,7 +53,7 @@ pub fn filters(session: &Session<'_>, names: &SourceNames) -> Vec<Filter> {
         filters.is_empty() && kinds.len() == KINDS.len()
     };
     if overall.is_empty() && groups.len() == 1 && groups.iter().all(all) {
-        return vec![filter(&[], Vec::new())];
+        return Some(vec![filter(&[], Vec::new())]);
     }
     let mut free: BTreeSet<&str> = CONTROL.into();
     let mut found = Vec::new();
@@ -69,11 +73,19 @@ pub fn filters(session: &Session<'_>, names: &SourceNames) -> Vec<Filter> {
                 found.push(filter(&of(about), conditions));
             }
         }
+        if values(&found) > MAX_VALUES {
+            return None;
+        }
     }
     found.retain(|filter| !filter.kinds.is_empty());
     merge(&mut found);
     found.insert(0, filter(&free.into_iter().collect::<Vec<_>>(), Vec::new()));
-    found
+    Some(found)
+}
+
+fn values(filters: &[Filter]) -> usize {
+    let conditions = filters.iter().flat_map(|filter| &filter.conditions);
+    conditions.map(|condition| condition.any_of.len()).sum()
 }
 
 /// The kinds that are asked for, by the filters that are bound to them.

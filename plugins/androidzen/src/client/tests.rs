@@ -191,6 +191,32 @@ fn topics_are_kept_with_the_session_and_bounded() {
     );
 }
 
+/// The gateway keeps 64 KiB of a client: what it would not keep is not confirmed.
+#[test]
+fn what_is_confirmed_can_be_kept() {
+    let mut session = String::new();
+    let mut refused = Vec::new();
+    for n in 0..200 {
+        let topic = format!("{n}{}", "\u{1}\"".repeat(90));
+        let text = json!({"type": "subscription", "data": {"topic": topic}}).to_string();
+        let actions = said(&client(&session), &text, 200);
+        for action in &actions {
+            if let Action::SetSession(new) = action {
+                session.clone_from(new);
+            }
+        }
+        assert!(session.len() <= 64 * 1024, "{}", session.len());
+        let kept: Session = serde_json::from_str(&session).unwrap();
+        let answer = sent(&actions).remove(0);
+        match answer["type"] == "subscription" {
+            true => assert!(kept.topics.contains(&topic), "{n}"),
+            false => refused.push(answer["data"]["message"].clone()),
+        }
+    }
+    let why = json!("Too many subscriptions: their topics are too long together");
+    assert_eq!(refused.first(), Some(&why));
+}
+
 #[test]
 fn a_refresh_brings_the_states_of_ones_topics() {
     let state = crate::encode::tests::published(

@@ -7,6 +7,10 @@ use crate::session::{Filters, Session};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
+/// Most filters that one message binds, counted for each of its event types. More would not be kept anyway, and to find
+/// that out would take long.
+const MAX_BOUND: usize = 32 * 1024;
+
 impl<'a> Change<'a> {
     pub(super) fn events(
         &mut self,
@@ -50,6 +54,10 @@ impl<'a> Change<'a> {
         filters: &Filters<'a>,
         rules: &Rules<'_>,
     ) {
+        let bound: usize = filters.each().iter().map(|(_, set)| set.len()).sum();
+        if types.len() * bound > MAX_BOUND {
+            return self.full("filters", "filters".into());
+        }
         for name in types {
             let name = unprefixed(name);
             if !is_event_type(&name) {

@@ -253,3 +253,72 @@ fn a_message_leads_to_few_subscriptions_and_leaves_none_behind() {
     client.say(r#"{"type":"unsubscribe_ha_events","data":{"event_types":["automation_triggered","state_changed"]}}"#);
     assert_eq!(client.subscriptions.len(), 1);
 }
+
+/// The gateway keeps 64 KiB of a client: what it would not keep is not confirmed.
+#[test]
+fn what_is_confirmed_can_be_kept() {
+    let (mut client, _) = Client::new(Form::Guide);
+    let mut refused = Vec::new();
+    for n in 0..20 {
+        let name = format!("type_{n}");
+        let rooms: Vec<_> = (0..20).map(|r| format!("{r}{}", "x".repeat(250))).collect();
+        let data = json!({"event_types": [name], "filters": {"rooms": rooms}});
+        let text = json!({"type": "subscribe_ha_events", "data": data}).to_string();
+        let answer = answers(&mut client, &text).remove(0);
+        assert!(client.kept.len() <= 64 * 1024, "{}", client.kept.len());
+        match answer["type"] == "subscription_update" {
+            true => assert!(client.kept.contains(&format!("\ne{name}\t")), "{n}"),
+            false => refused.push(answer["data"]["error"].clone()),
+        }
+    }
+    let why = "data must be less: this client's sets would be too large together";
+    assert_eq!(refused.first(), Some(&json!(why)));
+}
+
+/// Event types with filters of their own repeat what holds for all: few bytes must not become very many values.
+#[test]
+fn filters_stay_few_however_they_are_combined() {
+    let (mut client, _) = Client::new(Form::Guide);
+    client.pma.max_items = 1000;
+    let types = [
+        "state_changed",
+        "entity_added",
+        "entity_removed",
+        "entity_updated",
+        "service_call",
+    ];
+    for name in ["", "pma_"]
+        .iter()
+        .flat_map(|p| types.map(|t| format!("{p}{t}")))
+    {
+        let data =
+            json!({"event_types": [name], "filters": {"domains": [name], "entity_types": [name]}});
+        let text = json!({"type": "subscribe_ha_events", "data": data}).to_string();
+        assert_eq!(
+            answers(&mut client, &text)[0]["type"],
+            "subscription_update"
+        );
+    }
+    let ids: Vec<String> = (0..999).map(|n| format!("light.l{n}")).collect();
+    let text = json!({"type": "subscribe_ha_entities", "data": {"entity_ids": ids}}).to_string();
+    let before = client.kept.clone();
+    let told = answers(&mut client, &text);
+    let why = "data must be less: this client's sets would be too large together";
+    assert_eq!(told[0]["data"]["error"], why, "{told:?}");
+    assert_eq!(client.kept, before, "nothing was taken");
+    let all = client.subscriptions.values().flat_map(|f| &f.conditions);
+    let values: usize = all.map(|condition| condition.any_of.len()).sum();
+    assert!(values < 100, "{values}");
+}
+
+#[test]
+fn a_message_binds_so_many_filters_and_no_more() {
+    let (mut client, _) = Client::new(Form::Guide);
+    client.pma.max_items = 1000;
+    let many = |prefix: &str| -> Vec<String> { (0..999).map(|n| format!("{prefix}{n}")).collect() };
+    let data = json!({"event_types": many("t"), "filters": {"domains": many("d")}});
+    let text = json!({"type": "subscribe_ha_events", "data": data}).to_string();
+    let told = answers(&mut client, &text);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["data"]["code"], "TOO_MANY_SUBSCRIPTIONS");
+}
