@@ -150,6 +150,31 @@ impl Gateway {
         std::fs::rename(partial, self.config_file()).expect("a file can be renamed");
     }
 
+    /// The most memory that it ever held, in bytes, or since [`forget_peak`](Self::forget_peak).
+    ///
+    /// # Panics
+    /// It does not run.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.expect("the kernel tells it") * 1024
+    }
+
+    /// Begins anew with the peak of its memory (proc(5), `clear_refs`).
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn forget_peak(&self) {
+        std::fs::write(self.proc("clear_refs"), "5").expect("it runs, and is ours");
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        let id = self.process_id().expect("it runs");
+        PathBuf::from(format!("/proc/{id}/{file}"))
+    }
+
     /// Sends a signal.
     ///
     /// # Panics

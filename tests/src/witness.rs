@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::gateway::Gateway;
 use crate::setup::Setup;
 use serde_json::Value;
+use std::cell::Cell;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -64,6 +65,24 @@ impl Witness {
         }
         let answer = self.client.command("ping", Value::from(self.last)).await;
         assert_eq!(answer["data"], self.last, "a client is answered");
+    }
+
+    /// Repeats an attack for as long as the next second's numbers take, so that they come, in time, while it goes on.
+    ///
+    /// # Panics
+    /// A number is missing, doubled or late.
+    pub async fn unharmed_by(&mut self, mut attack: impl AsyncFnMut()) {
+        let watched = Cell::new(false);
+        let attacks = async {
+            while !watched.get() {
+                attack().await;
+            }
+        };
+        let watching = async {
+            self.unharmed().await;
+            watched.set(true);
+        };
+        tokio::join!(watching, attacks);
     }
 
     /// What arrived meanwhile, without a hole.
