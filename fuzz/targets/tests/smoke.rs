@@ -1,4 +1,4 @@
-//! Every target with its seeds, and with each of them damaged in many ways: the same ways in each run.
+//! Every target with its corpus, with its seeds, and with each of these damaged in many ways: the same ways in each run.
 
 use hearthgate_fuzz_targets::{TARGETS, Target};
 use rand::rngs::SmallRng;
@@ -7,23 +7,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Damaged copies of each seed.
-const COPIES: u64 = 400;
+const COPIES: u64 = 100;
+/// What a corpus may come to: it is in the repository.
+const MAX_FILES: usize = 100;
+const MAX_BYTES: usize = 200_000;
 
-fn folder(target: &str) -> PathBuf {
+fn fuzz() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let fuzz = here.parent().expect("targets/ is below fuzz/");
-    fuzz.join("seeds").join(target)
+    here.parent().expect("targets/ is below fuzz/")
 }
 
-fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder(target))
-        .unwrap_or_else(|error| panic!("no seeds for {target}: {error}"))
+fn inputs(folder: &str, target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(fuzz().join(folder).join(target))
+        .unwrap_or_else(|error| panic!("no {folder} for {target}: {error}"))
         .flatten()
         .map(|entry| entry.path())
         .collect();
     files.sort();
+    assert!(!files.is_empty(), "{target} has no {folder}");
     let read = |path: PathBuf| {
-        let bytes = std::fs::read(&path).expect("a seed can be read");
+        let bytes = std::fs::read(&path).expect("an input can be read");
         (path, bytes)
     };
     files.into_iter().map(read).collect()
@@ -66,9 +69,7 @@ fn try_one(name: &str, target: Target, what: &str, bytes: &[u8]) {
 #[test]
 fn no_target_falls_over_its_seeds_or_damaged_ones() {
     for (name, target) in TARGETS {
-        let seeds = seeds(name);
-        assert!(!seeds.is_empty(), "{name} has no seeds");
-        for (path, bytes) in seeds {
+        for (path, bytes) in inputs("seeds", name) {
             try_one(name, *target, &path.display().to_string(), &bytes);
             for copy in 0..COPIES {
                 let damaged = damage(&bytes, &mut SmallRng::seed_from_u64(copy));
@@ -79,16 +80,28 @@ fn no_target_falls_over_its_seeds_or_damaged_ones() {
     }
 }
 
+#[test]
+fn no_target_falls_over_its_corpus_which_is_small() {
+    for (name, target) in TARGETS {
+        let corpus = inputs("corpus", name);
+        let bytes: usize = corpus.iter().map(|(_, bytes)| bytes.len()).sum();
+        let files = corpus.len();
+        assert!(
+            files <= MAX_FILES && bytes <= MAX_BYTES,
+            "{name}: {files} files, {bytes} bytes"
+        );
+        for (path, bytes) in corpus {
+            try_one(name, *target, &path.display().to_string(), &bytes);
+        }
+    }
+}
+
 /// A target without its shell is never fuzzed.
 #[test]
 fn each_target_can_be_run_by_cargo_fuzz() {
-    let fuzz = folder("")
-        .parent()
-        .expect("seeds/ is below fuzz/")
-        .to_path_buf();
-    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).expect("it is there");
+    let manifest = std::fs::read_to_string(fuzz().join("Cargo.toml")).expect("it is there");
     for (name, _) in TARGETS {
-        let shell = fuzz.join(format!("fuzz_targets/{name}.rs"));
+        let shell = fuzz().join(format!("fuzz_targets/{name}.rs"));
         let text = std::fs::read_to_string(&shell).unwrap_or_default();
         assert!(
             text.contains(&format!("hearthgate_fuzz_targets::{name}(data)")),
