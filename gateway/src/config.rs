@@ -36,7 +36,7 @@ pub use load::{LoadError, Loaded};
 pub use policy::{Authentication, Cors, Origin, Policy, Requirement};
 pub use problem::{Problem, Problems};
 pub use proxies::{ForwardedHeader, Proxies};
-pub use terms::Terms;
+pub use terms::{SlowClient, Terms};
 pub use tls::{ClientCertificates, Tls};
 
 /// A whole, validated configuration.

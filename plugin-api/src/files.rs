@@ -12,7 +12,9 @@ pub fn read(path: &str, offset: u64, limit: u32) -> Result<Vec<u8>, FileError> {
 }
 
 /// Follows a file as it grows and is rotated; lines arrive at [`Plugin::on_lines`](crate::Plugin::on_lines).
-/// A file that is missing is waited for. Keep the last `Lines::cursor` and start there after a restart.
+/// A file that is missing is waited for. Keep the last `Lines::cursor` and start there after a restart: each line comes
+/// once, also through several rotations, as long as the rotated files are there unpacked. One that is packed is told with
+/// [`Input::FileChanged`](crate::Input) and its own path.
 ///
 /// # Errors
 /// Not granted, or the limit of files is reached.

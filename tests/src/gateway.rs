@@ -80,6 +80,20 @@ impl Gateway {
         url.split("://").nth(1)?.split('/').next()?.parse().ok()
     }
 
+    /// Where the clients of each listener connect, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let lines = self.journal.lines();
+        let serving = lines.iter().filter(|line| line.message == "serving");
+        serving
+            .filter(|line| !line.field("what").contains("admin"))
+            .filter_map(|line| {
+                let url = line.field("url");
+                url.split("://").nth(1)?.split('/').next()?.parse().ok()
+            })
+            .collect()
+    }
+
     /// Where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -127,6 +127,11 @@ impl Setup {
         )
     }
 
+    /// Starts it with this text as its whole configuration.
+    pub async fn start_with(self, text: &str) -> Gateway {
+        Gateway::start(self.folder, text, self.variables).await
+    }
+
     /// Starts it, and waits until it listens.
     pub async fn start(self) -> Gateway {
         let text = self.text();

@@ -8,6 +8,16 @@ use std::time::Duration;
 /// How many times of `max-message` are taken while it is only tried out.
 const TRIED_OUT: usize = 16;
 
+/// What becomes of a client that missed events because it reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SlowClient {
+    /// It stays. A native one is told of the gap; other dialects have no word for it.
+    #[default]
+    Keep,
+    /// It is closed with 4408, so that it comes again and asks for what it needs.
+    Close,
+}
+
 /// What holds for one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
@@ -45,6 +55,8 @@ pub struct Terms {
     pub outbox_frames: usize,
     /// Most bytes of event frames that wait.
     pub outbox_bytes: usize,
+    /// What becomes of it once it missed an event.
+    pub slow_client: SlowClient,
 }
 
 impl Default for Terms {
@@ -83,6 +95,7 @@ impl Terms {
             write_timeout: Duration::ZERO,
             outbox_frames: 0,
             outbox_bytes: 0,
+            slow_client: SlowClient::Keep,
         };
         terms.take(section, true);
         terms
@@ -114,6 +127,12 @@ impl Terms {
             "outbox-frames" number => outbox_frames,
             "outbox-size" number => outbox_bytes,
         });
+        if all || section.has("slow-client") {
+            self.slow_client = match section.text("slow-client").as_deref() {
+                Some("close") => SlowClient::Close,
+                _ => SlowClient::Keep,
+            };
+        }
         if all || section.has("dry-run") {
             let limits = section.texts("dry-run", Limit::parse);
             self.dry_run = limits.into_iter().collect();

@@ -97,13 +97,14 @@ impl Opening {
         let population = inner.shards.population().clone();
         let now = population.millis(Instant::now());
         status.read_at(now);
+        let dialect: Arc<str> = match &self.dialect {
+            DialectName::Native => "native".into(),
+            DialectName::Plugin(instance) => instance.as_str().into(),
+        };
         let entry = Entry {
             id: id.clone(),
             address: self.peer,
-            dialect: match &self.dialect {
-                DialectName::Native => "native".into(),
-                DialectName::Plugin(instance) => instance.as_str().into(),
-            },
+            dialect: dialect.clone(),
             user_agent: self.user_agent.clone(),
             connected_at: Timestamp::now(),
             connected_millis: now,
@@ -116,6 +117,7 @@ impl Opening {
             number: link.number(),
             socket: socket.clone(),
             lane: self.seat.as_ref().map_or(Lane::NATIVE, Seat::lane),
+            dialect,
             client_id: id.clone(),
             caller: self.caller.clone(),
             access: inner

@@ -122,6 +122,12 @@ pub(super) fn arm(store: &mut Store<Context>, time: Duration) {
     store.set_epoch_deadline(1);
 }
 
+/// At most what the call that was armed last has used of its time, by the ticks.
+pub(super) fn used(store: &Store<Context>, time: Duration) -> Duration {
+    let armed = u32::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u32::MAX);
+    TICK * (armed.saturating_sub(store.data().ticks)).saturating_add(1)
+}
+
 /// A call used up its processor time.
 #[derive(Debug, thiserror::Error)]
 #[error("used up its processor time (limits.call-time)")]

@@ -190,6 +190,12 @@ impl Guest {
         limits
     }
 
+    /// At most what the last call has used of its processor time.
+    pub(super) fn used(&self) -> std::time::Duration {
+        let limits = self.store.data().place.limits();
+        super::context::used(&self.store, limits.call_time)
+    }
+
     /// How a call ended; counts it.
     pub(super) fn settle<R>(
         &mut self,

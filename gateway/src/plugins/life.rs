@@ -2,10 +2,13 @@
 //!
 //! While the task does one thing (a call, a reload) the mailbox waits; nothing else can touch the guest.
 
+mod pace;
 mod replace;
 mod run;
 
-pub(super) use run::portions;
+pub(super) use pace::portions;
+
+use pace::Pace;
 
 use super::bindings::host::types::{Failure, State};
 use super::engine::Engine;
@@ -109,6 +112,7 @@ pub(super) struct Life {
     history: History,
     attempt: u32,
     suspects: Suspects,
+    pace: Pace,
     orphans: Orphans,
     /// Inputs at the head of the mailbox that came before the files were last closed.
     stale: usize,
@@ -147,6 +151,7 @@ impl Life {
             history: History::default(),
             attempt: 0,
             suspects: Suspects::default(),
+            pace: Pace::default(),
             orphans: Orphans::default(),
             stale: 0,
             keepsake,

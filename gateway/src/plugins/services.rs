@@ -104,7 +104,7 @@ impl Services {
         Self {
             sockets: sockets::Sockets::new(&outside.network, &rights, inbox),
             http: http::HttpClient::new(&outside.network, &rights, inbox),
-            files: files::Files::new(&rights, inbox),
+            files: files::Files::new(instance, &rights, inbox),
             timers: timers::Timers::new(&rights, inbox),
             store: outside.database.store(instance, &rights),
             commands: commands::Commands::new(&rights),

@@ -27,6 +27,8 @@ pub struct Registration {
     pub socket: Arc<Wire>,
     /// The bytes that it gets.
     pub lane: Lane,
+    /// Whose those are: `native`, or a plugin's instance.
+    pub dialect: Arc<str>,
     /// Its id, for audiences.
     pub client_id: Arc<str>,
     /// Who it is.

@@ -9,7 +9,6 @@ pub(super) struct Figures {
     frames: Counter,
     bytes: Counter,
     writes: Counter,
-    dropped: Counter,
     slow: Counter,
     turn: Histogram,
 }
@@ -19,14 +18,17 @@ pub(super) struct Figures {
 pub(super) struct Turn {
     /// Events put in outboxes.
     pub(super) deliveries: u64,
-    /// Events dropped from outboxes.
-    pub(super) dropped: u64,
     /// Connections closed as slow consumers.
     pub(super) slow: u64,
     /// What was written.
     pub(super) written: Written,
     /// Connections closed for a fault, those of slow consumers included, and sockets that broke.
     pub(super) faults: u64,
+}
+
+/// The events that were dropped from the outboxes of a dialect's clients.
+pub(super) fn dropped(dialect: &str) -> Counter {
+    counter!("hearthgate_deliveries_dropped_total", "reason" => "slow", "dialect" => dialect.to_owned())
 }
 
 impl Figures {
@@ -36,7 +38,6 @@ impl Figures {
             frames: counter!("hearthgate_frames_sent_total"),
             bytes: counter!("hearthgate_bytes_sent_total"),
             writes: counter!("hearthgate_socket_writes_total"),
-            dropped: counter!("hearthgate_deliveries_dropped_total", "reason" => "slow"),
             slow: counter!("hearthgate_slow_consumers_closed_total"),
             turn: histogram!("hearthgate_shard_turn_seconds"),
         }
@@ -48,9 +49,6 @@ impl Figures {
         self.frames.increment(turn.written.frames);
         self.bytes.increment(turn.written.bytes);
         self.writes.increment(turn.written.writes);
-        if turn.dropped > 0 {
-            self.dropped.increment(turn.dropped);
-        }
         if turn.slow > 0 {
             self.slow.increment(turn.slow);
         }

@@ -8,7 +8,7 @@ use super::schedule::millis;
 use super::wake::Writable;
 use super::{Lane, Status, Wire};
 use crate::auth::{Access, Identity, Verified};
-use crate::config::Terms;
+use crate::config::{SlowClient, Terms};
 use crate::event::{Event, Timestamp};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -138,6 +138,11 @@ impl Member {
             self.status.add_dropped(dropped);
         }
         Some(dropped)
+    }
+
+    /// Whether a client that missed an event is closed for it.
+    pub(super) fn ends_when_slow(&self) -> bool {
+        self.terms.slow_client == SlowClient::Close
     }
 
     /// Whether an event would be put in the outbox, if a subscription matches it.

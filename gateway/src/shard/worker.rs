@@ -3,6 +3,7 @@
 
 mod account;
 mod farewell;
+mod flush;
 mod standing;
 
 use super::command::{Closing, Command, Number, Subscription};
@@ -19,6 +20,7 @@ use crate::protocol::request::Policy;
 use crate::protocol::{CloseCode, frame, push};
 use account::{count_close, is_fault};
 use bytes::Bytes;
+use metrics::Counter;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use standing::Verdicts;
@@ -57,6 +59,8 @@ pub(super) struct Worker {
 struct LaneState {
     index: Index,
     position: u64,
+    /// Events dropped from its clients' outboxes; from its first client on.
+    dropped: Option<Counter>,
 }
 
 impl Worker {
@@ -120,7 +124,10 @@ impl Worker {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Register(registration) => self.register(Member::new(*registration)),
+            Command::Register(registration) => {
+                let dialect = registration.dialect.clone();
+                self.register(Member::new(*registration), &dialect);
+            }
             Command::Control(number, frame) => self.control(number, frame),
             Command::Subscribe(number, subscription) => self.subscribe(number, *subscription),
             Command::Unsubscribe(number, id) => self.unsubscribe(number, id),
@@ -148,12 +155,14 @@ impl Worker {
         }
     }
 
-    fn register(&mut self, member: Member) {
+    fn register(&mut self, member: Member, dialect: &str) {
         self.schedule.include(&member.terms);
         let lane = usize::from(member.lane.0);
         while self.lanes.len() <= lane {
             self.lanes.push(LaneState::default());
         }
+        let dropped = &mut self.lanes[lane].dropped;
+        dropped.get_or_insert_with(|| super::figures::dropped(dialect));
         let number = member.number;
         let slot = slot(self.members.insert(member));
         self.slots.insert(number, slot);
@@ -280,6 +289,7 @@ impl Worker {
         lane.position = event.seq;
         let mut reached = 0;
         self.verdicts.begin();
+        let mut slow = Vec::new();
         for found in lane.index.matching(event) {
             let member = &mut self.members[found.connection as usize];
             if !self.verdicts.allows(&member.access, event) {
@@ -289,7 +299,12 @@ impl Worker {
                 continue;
             };
             reached += 1;
-            self.turn.dropped += dropped;
+            if dropped > 0 {
+                lane.dropped
+                    .iter()
+                    .for_each(|total| total.increment(dropped));
+                slow.extend(member.ends_when_slow().then_some(found.connection));
+            }
             if !std::mem::replace(&mut member.touched, true) {
                 self.touched.push(found.connection);
             }
@@ -298,27 +313,10 @@ impl Worker {
                 member.flush(found.connection, &mut self.staging, &self.writable, written);
             }
         }
+        slow.into_iter().for_each(|slot| self.close_slow(slot));
         self.turn.deliveries += u64::from(reached);
         self.reached.push(reached);
         reached
-    }
-
-    fn touch(&mut self, slot: u32) {
-        if let Some(member) = self.members.get_mut(slot as usize)
-            && !std::mem::replace(&mut member.touched, true)
-        {
-            self.touched.push(slot);
-        }
-    }
-
-    fn flush_touched(&mut self) {
-        for slot in self.touched.drain(..) {
-            if let Some(member) = self.members.get_mut(slot as usize) {
-                member.touched = false;
-                let written = &mut self.turn.written;
-                member.flush(slot, &mut self.staging, &self.writable, written);
-            }
-        }
     }
 
     fn close(&mut self, slot: u32, closing: Closing) {

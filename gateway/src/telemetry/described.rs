@@ -172,7 +172,7 @@ pub const DESCRIBED: &[Described] = &[
     ),
     counter(
         "hearthgate_deliveries_dropped_total",
-        "Events dropped from clients' outboxes, by reason; slow: the client did not read in time and was told of the gap.",
+        "Events dropped from clients' outboxes, by dialect and reason; slow: the client did not read in time. A native one was told of the gap.",
     ),
     counter(
         "hearthgate_frames_sent_total",
@@ -266,6 +266,10 @@ pub const DESCRIBED: &[Described] = &[
     counter(
         "hearthgate_guest_events_missed_total",
         "Events that a reactor missed because it was too slow, by instance.",
+    ),
+    counter(
+        "hearthgate_guest_files_unreadable_total",
+        "Rotated files that an instance followed and that were packed before all of their lines were read.",
     ),
     counter(
         "hearthgate_guest_poison_inputs_total",

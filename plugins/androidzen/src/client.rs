@@ -153,9 +153,15 @@ fn device(message: &Map<String, Value>) -> Option<String> {
     ids.next().filter(|id| !id.is_empty())
 }
 
+/// What a handler is told. The web client writes some of its messages without `data`: then it is their other fields.
 fn data(message: &Map<String, Value>) -> Value {
     let data = message.get("data").or_else(|| message.get("payload"));
-    data.cloned().unwrap_or_else(|| json!({}))
+    data.cloned().unwrap_or_else(|| {
+        let fields = message.iter();
+        let beside = fields.filter(|(key, _)| !["type", "timestamp"].contains(&key.as_str()));
+        let own = beside.map(|(key, value)| (key.clone(), value.clone()));
+        Value::Object(own.collect())
+    })
 }
 
 #[cfg(test)]

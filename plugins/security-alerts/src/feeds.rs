@@ -28,6 +28,22 @@ pub fn followed(config: &Config) -> Vec<(Feed, &str)> {
         .collect()
 }
 
+/// The gateway tells a rotated file as changed where it could not be read before it was packed.
+pub const UNREADABLE: Bad =
+    Bad("a rotated file is packed or may not be read; its lines are missing");
+
+/// The feed whose followed file was rotated to that path.
+pub fn rotated(config: &Config, path: &str) -> Option<Feed> {
+    let is_of = |file: &str| {
+        path.strip_prefix(file)
+            .is_some_and(|end| end.starts_with(['.', '-']))
+    };
+    let feed = followed(config).into_iter().find(|(_, file)| is_of(file));
+    let detector = || is_of(&config.detector) && !config.detector.is_empty();
+    feed.map(|(feed, _)| feed)
+        .or_else(|| detector().then_some(Feed::Detector))
+}
+
 /// Follows a file from where it was left off. `taken_over`: the instance before follows it already.
 ///
 /// # Errors

@@ -131,7 +131,10 @@ impl Plugin for Security {
             match input {
                 Input::FileLines(lines) => self.on_file(&lines, now),
                 Input::FileChanged(path) if path == self.config.names => self.read_names(now),
-                Input::FileChanged(_) => self.detector_changed()?,
+                Input::FileChanged(path) => match feeds::rotated(&self.config, &path) {
+                    Some(feed) => self.causes.count(feed, feeds::UNREADABLE, &path, now),
+                    None => self.detector_changed()?,
+                },
                 Input::Timer((_, tag)) => self.on_tag(&tag, now)?,
                 _ => {}
             }

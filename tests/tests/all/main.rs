@@ -1,12 +1,14 @@
 //! What users see: a running gateway from outside, one file per behaviour.
 
 mod admin_api;
+mod all_systems;
 mod androidzen;
 mod announce;
 mod auth_access;
 mod auth_connect;
 mod auth_revoke;
 mod calls;
+mod certificates;
 mod cli;
 mod commands;
 mod configuration;
@@ -15,6 +17,7 @@ mod delivery;
 mod device_monitor;
 mod device_probes;
 mod dialect;
+mod dialect_limits;
 mod egress;
 mod folder;
 mod frames;
@@ -49,6 +52,7 @@ mod rooms;
 mod routes;
 mod scrape;
 mod security_alerts;
+mod security_burst;
 mod send;
 mod shipped;
 mod slow_reader;

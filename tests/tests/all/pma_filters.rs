@@ -1,6 +1,6 @@
 //! PMA's truth table of filters, end to end: each row is a client, and all of them are told of the same events.
 
-use crate::pma_setup::{answers, guide, start, until_fence};
+use crate::pma_setup::{answers, guide, legacy, start, until_fence};
 use hearthgate_tests::{Client, Gateway};
 use serde_json::{Value, json};
 
@@ -31,12 +31,31 @@ fn named(frame: &Value) -> &'static str {
     table::EVENTS[nth.unwrap_or_else(|| panic!("no event of the table: {frame}"))].name
 }
 
+/// Which of the two documents a client goes by.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Guide,
+    Legacy,
+}
+
 #[tokio::test]
-async fn every_row_holds() {
+async fn every_row_holds_in_the_guides_form() {
+    every_row_holds(Form::Guide).await;
+}
+
+#[tokio::test]
+async fn every_row_holds_in_the_infrastructure_documents_form() {
+    every_row_holds(Form::Legacy).await;
+}
+
+async fn every_row_holds(form: Form) {
     let gateway = start().await;
     let mut clients: Vec<Client> = Vec::new();
     for row in table::ROWS {
-        let (mut client, _) = guide(&gateway).await;
+        let (mut client, _) = match form {
+            Form::Guide => guide(&gateway).await,
+            Form::Legacy => legacy(&gateway).await,
+        };
         for step in row.steps {
             answers(&mut client, step).await;
         }
@@ -48,11 +67,11 @@ async fn every_row_holds() {
     let mut wrong = Vec::new();
     for (row, frames) in table::ROWS.iter().zip(&frames) {
         let passed: Vec<&str> = frames.iter().map(named).collect();
-        if passed != row.passes {
-            wrong.push(format!(
-                "{}: {passed:?} instead of {:?}",
-                row.name, row.passes
-            ));
+        // The infrastructure document has numbered rooms only, and so no word for these.
+        let told = |event: &&&str| form == Form::Guide || !["room", "new_room"].contains(*event);
+        let expected: Vec<&str> = row.passes.iter().filter(told).copied().collect();
+        if passed != expected {
+            wrong.push(format!("{}: {passed:?} instead of {expected:?}", row.name));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

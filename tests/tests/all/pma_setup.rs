@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub const TOKEN: &str = "hgt_5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
 
 /// Its hash, as the configuration knows it.
-const HASH: &str = "sha256:f234e200021d44a423e787cc956131c8434f3163bf03ab5a6a1498511fbd64a4";
+pub const HASH: &str = "sha256:f234e200021d44a423e787cc956131c8434f3163bf03ab5a6a1498511fbd64a4";
 
 /// What the listener serves.
 pub const LISTENER: &str = r#"routes = [
@@ -29,7 +29,7 @@ grants = { subscribe = ["#"], publish = ["broadcast/#"], gateway = ["stats", "cl
 
 [handlers.pma-legacy]
 plugin = "pma"
-config = { dialect = "legacy" }
+config = { dialect = "legacy", source-names = { admin-api = "homeassistant" } }
 grants = { subscribe = ["#"] }
 
 [sources.rooms]

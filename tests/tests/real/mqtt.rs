@@ -1,11 +1,11 @@
 //! The plugin mqtt against mosquitto and its clients.
 
 mod broker;
+mod tls;
 
 use broker::{Broker, say};
 use hearthgate_tests::{Client, Gateway, Setup, wait};
 use serde_json::{Value, json};
-use std::path::Path;
 use tempfile::TempDir;
 
 /// A source that reads a broker, with rules that the tests use.
@@ -53,8 +53,12 @@ async fn start(broker: &Broker, keys: &str) -> (Gateway, Client) {
 }
 
 async fn started(setup: Setup, url: &str, keys: &str) -> (Gateway, Client) {
+    running(setup, &source(url, keys)).await
+}
+
+async fn running(setup: Setup, source: &str) -> (Gateway, Client) {
     let setup = setup.plugin("mqtt").variable("MQTT_PASSWORD", "right");
-    let gateway = setup.toml(&source(url, keys)).start().await;
+    let gateway = setup.toml(source).start().await;
     // It is a large plugin: on a busy machine its compilation takes most of the patience.
     gateway
         .status_when("mqtt", "has started", |s| s["state"] != "starting")
@@ -346,49 +350,4 @@ async fn mqtt_resumes_its_session_after_a_restart_of_the_gateway() {
     };
     wait::until("all twenty are published", published).await;
     assert!(broker.log().contains("count/away"), "the broker sent them");
-}
-
-fn certificates(folder: &Path) {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-    let write = |name: &str, text: String| {
-        std::fs::write(folder.join(name), text).expect("the folder can be written")
-    };
-    let authority_key = KeyPair::generate().expect("a key");
-    let mut authority = CertificateParams::new(Vec::new()).expect("no names");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root = authority
-        .self_signed(&authority_key)
-        .expect("a certificate");
-    write("ca.pem", root.pem());
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().expect("a key");
-    let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
-    let server = server.signed_by(&key, &issuer).expect("a certificate");
-    write("server.pem", server.pem());
-    write("server.key", key.serialize_pem());
-}
-
-#[tokio::test]
-async fn mqtt_speaks_tls() {
-    let folder = TempDir::new().expect("a temporary folder");
-    certificates(folder.path());
-    let at = folder.path().display().to_string();
-    let secure = broker::free_port().await;
-    let configuration = format!(
-        "allow_anonymous true\nlistener {secure} 127.0.0.1\nallow_anonymous true\ncafile {at}/ca.pem\ncertfile {at}/server.pem\nkeyfile {at}/server.key\n"
-    );
-    let broker = Broker::with(&configuration, folder).await;
-    let authority = broker.folder().join("ca.pem").display().to_string();
-    let url = format!("tls://127.0.0.1:{secure}");
-    // An authority that nobody told us to trust.
-    let (_gateway, mut client) = started(Setup::new(), &url, "").await;
-    let refused = adapter(&mut client, "disconnected").await;
-    let message = refused["data"]["message"].as_str().unwrap_or_default();
-    assert!(message.contains("TLS"), "{message}");
-    drop(client);
-    let setup = Setup::new().variable("SSL_CERT_FILE", &authority);
-    let (_gateway, mut client) = started(setup, &url, "").await;
-    synced(&mut client).await;
-    broker.publish("count/tls", "1", &[]).await;
-    client.next_on("mqtt/count/tls").await;
 }

@@ -28,6 +28,7 @@ pub const CONNECTIONS: &[Key] = &[
     WRITE_TIMEOUT,
     OUTBOX_FRAMES,
     OUTBOX_SIZE,
+    SLOW_CLIENT,
     DRY_RUN,
     Key::new(
         "shards",
@@ -67,6 +68,7 @@ pub const OVERRIDES: &[Key] = &[
     WRITE_TIMEOUT.inherited(),
     OUTBOX_FRAMES.inherited(),
     OUTBOX_SIZE.inherited(),
+    SLOW_CLIENT.inherited(),
     DRY_RUN.inherited(),
 ];
 
@@ -89,6 +91,7 @@ pub const DIALECT: &[Key] = &[
     WRITE_TIMEOUT.inherited(),
     OUTBOX_FRAMES.inherited(),
     OUTBOX_SIZE.inherited(),
+    SLOW_CLIENT.inherited(),
     DRY_RUN.inherited(),
 ];
 
@@ -188,6 +191,13 @@ const OUTBOX_SIZE: Key = Key::new(
     Shape::Size(4 * KIB, 4 * GIB),
     "\"4MiB\"",
     "Most bytes of events that wait for one slow client.",
+);
+
+const SLOW_CLIENT: Key = Key::new(
+    "slow-client",
+    Shape::Choice(&["keep", "close"]),
+    "\"keep\"",
+    "A client that missed events because it reads too slowly: keep it (a native one is told, `gap`), or close it with 4408, so that it comes again and asks for the state.",
 );
 
 const MAX_PER_ADDRESS: Key = Key::new(

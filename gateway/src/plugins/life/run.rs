@@ -1,16 +1,15 @@
 //! The task's loop: waits for one thing, does it, waits again.
 
+use super::pace::portions;
 use super::{Control, FIRST, Life, Phase, SECRET_CHECK};
 use crate::bus::TapBatch;
-use crate::event::Event;
 use crate::plugins::convert;
-use crate::plugins::guest::{Fault, Guest, Trouble};
+use crate::plugins::guest::{Cause, Fault, Guest, Trouble};
 use crate::plugins::input::Input;
 use crate::plugins::job::Job;
 use crate::plugins::replies::Answer;
 use crate::plugins::status::PluginState;
 use crate::plugins::suspects::is_of_file;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -118,9 +117,9 @@ impl Life {
     }
 
     /// Everything that waits, up to a bound, in one call. The bound is in bytes too: all of it is copied into the
-    /// guest's memory at once, and a server that sends megabytes could otherwise crash a guest that is a little late.
+    /// guest's memory at once, and must be worked through within the time of a call.
     async fn deliver(&mut self, first: Input) {
-        let most = self.slot.place.limits().receive_bytes;
+        let most = self.pace.portion(self.slot.place.limits().receive_bytes);
         let (mut batch, mut bytes) = (Vec::new(), 0);
         let mut next = Some(first);
         while let Some(input) = next.take() {
@@ -208,14 +207,24 @@ impl Life {
         let Some(source) = guest.source.clone() else {
             return;
         };
+        let bytes = batch.iter().map(|(input, _)| input.weight()).sum();
         let limits = guest.begin();
+        let begun = Instant::now();
         let call = source.call_on_input(&mut guest.store, &inputs);
         let done = timeout(limits.call_timeout, call).await;
+        // The guest's own time: its host's, for a durable write or a command, says nothing of the portion.
+        let took = begun.elapsed().min(guest.used());
         let trouble = match guest.settle("on-input", done) {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => {
+                let (allowed, most) = (limits.call_time, limits.receive_bytes);
+                return self.pace.ended(bytes, took, allowed, most);
+            }
             Ok(Err(failure)) => Trouble::Failure(failure),
             Err(fault) => Trouble::Fault(fault),
         };
+        if matches!(&trouble, Trouble::Fault(fault) if fault.cause == Cause::Late) {
+            self.pace.late();
+        }
         self.fail(trouble, batch).await;
     }
 
@@ -323,27 +332,6 @@ impl Life {
     }
 }
 
-/// Events in portions that a guest's memory can take: another plugin's large events must not crash this one.
-pub(crate) fn portions(
-    events: &[Arc<Event>],
-    most_events: usize,
-    most_bytes: usize,
-) -> Vec<&[Arc<Event>]> {
-    let (mut portions, mut begin, mut bytes) = (Vec::new(), 0, 0);
-    for (at, event) in events.iter().enumerate() {
-        let weight = event.draft.data.get().len() + event.draft.topic.as_str().len() + 256;
-        if at > begin && (at - begin >= most_events || bytes + weight > most_bytes) {
-            portions.push(&events[begin..at]);
-            (begin, bytes) = (at, 0);
-        }
-        bytes += weight;
-    }
-    if begin < events.len() {
-        portions.push(&events[begin..]);
-    }
-    portions
-}
-
 async fn next(tap: Option<&mut crate::bus::Tap>) -> Option<TapBatch> {
     match tap {
         Some(tap) => tap.next().await,
@@ -355,44 +343,5 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Draft, InstanceName, Kind, Labels, Timestamp, Topic};
-
-    fn event(bytes: usize) -> Arc<Event> {
-        let data = format!("{:?}", "x".repeat(bytes));
-        Arc::new(Event {
-            seq: 1,
-            source: InstanceName::gateway(),
-            received_at: Timestamp::now(),
-            accepted: std::time::Instant::now(),
-            draft: Draft {
-                kind: Kind::parse("test.a").expect("a kind"),
-                topic: Topic::parse("a").expect("a topic"),
-                labels: Labels::default(),
-                data: serde_json::value::RawValue::from_string(data).expect("JSON"),
-                occurred_at: None,
-                retain: false,
-                audience: Vec::new(),
-            },
-            native: std::sync::OnceLock::new(),
-        })
-    }
-
-    #[test]
-    fn portions_are_bounded_in_number_and_bytes_and_leave_nothing_out() {
-        let sizes = |sizes: &[usize], most: usize, bytes: usize| -> Vec<usize> {
-            let events: Vec<_> = sizes.iter().map(|size| event(*size)).collect();
-            let portions = portions(&events, most, bytes);
-            portions.iter().map(|portion| portion.len()).collect()
-        };
-        assert_eq!(sizes(&[], 64, 1000), [0; 0]);
-        assert_eq!(sizes(&[10; 5], 2, 10_000), [2, 2, 1]);
-        assert_eq!(sizes(&[10_000; 3], 64, 1000), [1, 1, 1], "each alone");
-        assert_eq!(sizes(&[100, 100, 900, 100], 64, 1000), [2, 1, 1]);
     }
 }

@@ -1,24 +1,28 @@
 //! Files that the operator names, read-only: read, followed line by line, watched.
 //!
 //! Following survives rotation by renaming and by copying and truncating, a file that appears later, and restarts: a
-//! cursor is the file's inode, the offset of the next line, and a fingerprint of the file's first bytes. Each line is
-//! delivered once, also where the file was rotated while nobody followed it, as long as its predecessor is still there as
-//! `NAME.1`. A line is delivered when its line break is there; one over 64 KiB is cut and ends with `…`; bytes that are no
-//! UTF-8 become `U+FFFD`. While the inbox is full nothing is read.
+//! cursor is the file's inode, the offset of the next line, a fingerprint of the file's first bytes, and the file's last
+//! change. Each line is delivered once, also where the file was rotated several times while nobody followed it or the
+//! guest was slow, as long as the rotated files are there beside it, unpacked: `NAME.1`, `NAME.2` …, or `NAME-20261120`.
+//! One that is packed is told as changed, counted, and logged. A line is delivered when its line break is there; one over
+//! 64 KiB is cut and ends with `…`; bytes that are no UTF-8 become `U+FFFD`. While the inbox is full nothing is read.
 
 mod changes;
 mod cursor;
 mod follow;
 mod lines;
 mod rights;
+mod rotated;
 
 pub use rights::{FilePattern, FileRights};
 
 use super::Current;
+use crate::event::InstanceName;
 use crate::plugins::input::{Inbox, Input};
 use bytes::Bytes;
 use changes::Changes;
 use follow::{Follower, Step};
+use metrics::{Counter, counter};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -69,6 +73,7 @@ pub struct Files {
     rights: Current,
     inbox: Inbox,
     changes: Arc<Changes>,
+    unreadable: Counter,
     table: Mutex<Table>,
 }
 
@@ -101,11 +106,12 @@ impl Running {
 }
 
 impl Files {
-    pub(crate) fn new(rights: &Current, inbox: &Inbox) -> Self {
+    pub(crate) fn new(instance: &InstanceName, rights: &Current, inbox: &Inbox) -> Self {
         Self {
             rights: rights.clone(),
             inbox: inbox.clone(),
             changes: Arc::default(),
+            unreadable: counter!("hearthgate_guest_files_unreadable_total", "instance" => instance.to_string()),
             table: Mutex::default(),
         }
     }
@@ -244,8 +250,9 @@ impl Files {
         let gate = Arc::new(Gate(Mutex::new(true)));
         let changes = self.changes.of(path);
         let (inbox, open) = (self.inbox.clone(), gate.clone());
+        let unreadable = self.unreadable.clone();
         let task = match purpose {
-            Purpose::Follow => tokio::spawn(follow(follower, inbox, open, changes)),
+            Purpose::Follow => tokio::spawn(follow(follower, inbox, open, changes, unreadable)),
             Purpose::Watch => tokio::spawn(watch(path.clone(), inbox, open, changes)),
         };
         let task = task.abort_handle();
@@ -274,7 +281,13 @@ impl Drop for Files {
 }
 
 /// Reads on whenever something changes, and delivers before it reads on.
-async fn follow(mut follower: Follower, inbox: Inbox, gate: Arc<Gate>, changes: changes::Interest) {
+async fn follow(
+    mut follower: Follower,
+    inbox: Inbox,
+    gate: Arc<Gate>,
+    changes: changes::Interest,
+    unreadable: Counter,
+) {
     loop {
         let stepped = tokio::task::spawn_blocking(move || {
             let step = follower.step();
@@ -289,6 +302,16 @@ async fn follow(mut follower: Follower, inbox: Inbox, gate: Arc<Gate>, changes: 
                 let input = Input::FileLines(follower.path().to_owned(), lines, cursor);
                 if !gate.deliver(&inbox, input).await {
                     return;
+                }
+            }
+            Step::Unreadable(files) => {
+                for file in files {
+                    unreadable.increment(1);
+                    tracing::warn!(file = %file.display(), "a rotated file is packed or may not be read: its lines are missing");
+                    let input = Input::FileChanged(file.to_string_lossy().into_owned());
+                    if !gate.deliver(&inbox, input).await {
+                        return;
+                    }
                 }
             }
             Step::Idle => changes.changed(LOOK_EVERY).await,
@@ -319,3 +342,7 @@ async fn watch(path: String, inbox: Inbox, gate: Arc<Gate>, changes: changes::In
 #[cfg(test)]
 #[path = "files/file_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "files/rotation_tests.rs"]
+mod rotation_tests;

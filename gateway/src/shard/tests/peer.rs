@@ -52,6 +52,7 @@ pub(super) async fn connect_heard_at(shards: &Shards, id: &str, millis: u64, ter
         number: link.number(),
         socket: Arc::new(server.into()),
         lane: Lane::NATIVE,
+        dialect: "native".into(),
         client_id: id.into(),
         caller: crate::auth::Caller::Anonymous,
         access: crate::auth::Access::everything(),

@@ -249,3 +249,22 @@ fn a_refresh_brings_the_states_of_ones_topics() {
         [json!({"type": "refresh_data", "data": {"status": "completed", "count": 0}})]
     );
 }
+
+#[test]
+fn a_handler_is_told_the_fields_wherever_the_web_client_writes_them() {
+    for (text, told) in [
+        (r#"{"type": "a"}"#, json!({})),
+        (
+            r#"{"type": "a", "data": {"x": 1}, "y": 2}"#,
+            json!({"x": 1}),
+        ),
+        (r#"{"type": "a", "payload": {"x": 1}}"#, json!({"x": 1})),
+        (
+            r#"{"type": "a", "x": 1, "timestamp": "t"}"#,
+            json!({"x": 1}),
+        ),
+    ] {
+        let expected = Action::Call(("a".to_owned(), told.to_string()));
+        assert_eq!(said(&client(""), text, 3), [expected], "{text}");
+    }
+}

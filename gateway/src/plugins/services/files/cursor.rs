@@ -2,29 +2,70 @@
 
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// So many of the first bytes tell files apart.
 pub(super) const FINGERPRINTED: u64 = 256;
 
-/// A place in a file: which file, and the offset of the next line. As text, it is opaque to guests.
+/// Which file it is, and when it was changed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    pub(super) inode: u64,
+    /// In nanoseconds since the Unix epoch, by the file's own clock.
+    pub(super) modified: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let seconds = u64::try_from(metadata.mtime()).unwrap_or(0);
+        let nanos = u64::try_from(metadata.mtime_nsec()).unwrap_or(0);
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            modified: seconds.saturating_mul(1_000_000_000).saturating_add(nanos),
+        }
+    }
+
+    /// Whether both are of one file, whatever its name is now.
+    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// A place in a file: which file, and the offset of the next line. As text, it is opaque to guests. The file's device is
+/// not in it: it can have another number after the machine's next start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cursor {
     inode: u64,
     pub(super) offset: u64,
     fingerprint: u64,
+    /// What was changed later than this has something that was not read. `None`: a gateway before this one wrote it.
+    pub(super) read_until: Option<u64>,
 }
 
 impl Cursor {
     /// The place in an open file. Only bytes before it are fingerprinted: those don't change while the file grows.
     pub(super) fn of(file: &File, offset: u64) -> Option<Self> {
-        let inode = file.metadata().ok()?.ino();
+        let metadata = file.metadata().ok()?;
         Some(Self {
-            inode,
+            inode: metadata.ino(),
             offset,
             fingerprint: fingerprint(file, offset)?,
+            read_until: None,
         })
+        .map(|cursor| cursor.after(&metadata))
+    }
+
+    /// The same place, in a file that was so before it was read last.
+    pub(super) fn after(self, before: &Metadata) -> Self {
+        let modified = Stamp::of(before).modified;
+        let rest = before.len() > self.offset;
+        Self {
+            read_until: Some(modified.saturating_sub(u64::from(rest))),
+            ..self
+        }
     }
 
     /// The same file's place at another offset, told from the file's first bytes as they were read: the file itself may have
@@ -46,6 +87,7 @@ impl Cursor {
             inode: next()?,
             offset: next()?,
             fingerprint: next()?,
+            read_until: next(),
         };
         numbers.next().is_none().then_some(cursor)
     }
@@ -71,7 +113,11 @@ impl fmt::Display for Cursor {
             f,
             "{:x}-{:x}-{:x}",
             self.inode, self.offset, self.fingerprint
-        )
+        )?;
+        match self.read_until {
+            Some(time) => write!(f, "-{time:x}"),
+            None => Ok(()),
+        }
     }
 }
 

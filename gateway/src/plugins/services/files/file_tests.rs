@@ -26,6 +26,7 @@ fn start(directory: &Path) -> (Files, Inputs) {
     let (inbox, inputs) = Inbox::new(2);
     (
         Files::new(
+            &InstanceName::gateway(),
             &Current::new(arc_swap::ArcSwap::from_pointee(rights)),
             &inbox,
         ),

@@ -1,15 +1,17 @@
 //! Following a file: one step reads what there is, or finds that the file was rotated.
 
 use super::StartAt;
-use super::cursor::{Cursor, FINGERPRINTED};
+use super::cursor::{Cursor, FINGERPRINTED, Stamp};
 use super::lines::Partial;
+use super::rotated::{Behind, History, Moved};
 use crate::plugins::services::Current;
 use std::fs::File;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Most bytes of one step.
-const CHUNK: usize = 64 * 1024;
+/// Most bytes of one step, and so of one input, but for a long line. Small, because a guest takes or fails an input as a whole.
+const CHUNK: usize = 16 * 1024;
 /// How long a renamed file is still read while its successor is empty: its writer goes on until it is told to reopen.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -18,6 +20,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) enum Step {
     /// Whole lines, and where the next one begins.
     Lines { lines: Vec<String>, cursor: String },
+    /// Rotated files with lines that were not read, and can't be read any more.
+    Unreadable(Vec<PathBuf>),
     /// Nothing for now.
     Idle,
 }
@@ -29,8 +33,8 @@ enum Place {
     Before(StartAt),
     /// In a file.
     In(Open),
-    /// The file ended and its successor is not there yet.
-    Between,
+    /// The file ended and its successor is not there yet. The successor was changed after this time, where it is known.
+    Between(Option<u64>),
 }
 
 #[derive(Debug)]
@@ -55,6 +59,8 @@ pub(super) struct Follower {
     path: String,
     rights: Current,
     place: Place,
+    /// Not told yet.
+    unreadable: Vec<PathBuf>,
 }
 
 impl Follower {
@@ -63,15 +69,16 @@ impl Follower {
             path: path.to_owned(),
             rights,
             place: Place::Before(start.clone()),
+            unreadable: Vec::new(),
         };
         // The end is the end now, not when the task first runs.
         if start == StartAt::End {
             follower.place = match follower.open_current() {
                 Some(file) => {
                     let end = file.metadata().map_or(0, |metadata| metadata.len());
-                    Open::at(file, end).map_or(Place::Between, Place::In)
+                    Open::at(file, end).map_or(Place::Between(None), Place::In)
                 }
-                None => Place::Between,
+                None => Place::Between(None),
             };
         }
         follower
@@ -85,21 +92,16 @@ impl Follower {
     pub(super) fn step(&mut self) -> Step {
         // More turns than one rotation needs are a sign of somebody who plays with the file: later, then.
         for _ in 0..4 {
-            let place = std::mem::replace(&mut self.place, Place::Between);
-            let open = match place {
-                Place::Before(start) => self.begin(start),
-                Place::Between => self
-                    .open_current()
-                    .and_then(|file| Open::at(file, 0))
-                    .map_or(Place::Between, Place::In),
-                open @ Place::In(_) => open,
-            };
-            let Place::In(mut open) = open else {
-                self.place = open;
+            self.place = self.enter();
+            if !self.unreadable.is_empty() {
+                return Step::Unreadable(std::mem::take(&mut self.unreadable));
+            }
+            let Place::In(mut open) = self.take_place() else {
                 return Step::Idle;
             };
             if !open.is_intact() {
-                self.place = self.resume(open.cursor);
+                let start = StartAt::Cursor(open.cursor.to_string());
+                self.place = Place::Before(start);
                 continue;
             }
             let lines = open.read();
@@ -108,91 +110,136 @@ impl Follower {
                 self.place = Place::In(open);
                 return Step::Lines { lines, cursor };
             }
-            if !self.is_over(&mut open) {
+            let Some(next) = self.successor(&mut open) else {
                 self.place = Place::In(open);
                 return Step::Idle;
-            }
-            if let Some(step) = self.leave(open) {
+            };
+            if let Some(step) = self.leave(open, next) {
                 return step;
             }
         }
         Step::Idle
     }
 
-    fn begin(&self, start: StartAt) -> Place {
-        match start {
-            StartAt::Cursor(text) => match Cursor::parse(&text) {
-                Some(cursor) => self.resume(cursor),
-                None => self.begin(StartAt::Beginning),
-            },
-            StartAt::Beginning | StartAt::End => self
-                .open_current()
-                .and_then(|file| Open::at(file, 0))
-                .map_or(Place::Between, Place::In),
+    /// The place, for a moment in which there is none unless it is not in a file.
+    fn take_place(&mut self) -> Place {
+        match &self.place {
+            Place::In(_) => std::mem::replace(&mut self.place, Place::Between(None)),
+            Place::Before(start) => Place::Before(start.clone()),
+            Place::Between(since) => Place::Between(*since),
         }
     }
 
-    /// Goes on at a cursor: in the file itself, in its rotated predecessor, or else at the beginning.
-    fn resume(&self, cursor: Cursor) -> Place {
+    /// Into a file, where there is one.
+    fn enter(&mut self) -> Place {
+        let place = self.take_place();
+        if matches!(place, Place::In(_)) {
+            return place;
+        }
+        // Opened before the rotated files are listed: what has the name now is one of both, whatever happens meanwhile.
         let current = self.open_current();
-        if let Some(file) = current.as_ref().filter(|file| cursor.fits(file)) {
-            let again = file
-                .try_clone()
-                .ok()
-                .and_then(|file| Open::at(file, cursor.offset));
-            return again.map_or(Place::Between, Place::In);
-        }
-        let predecessor = self.rights.load().files.open_predecessor(&self.path);
-        // A cursor at a file's very beginning says nothing that could tell one copy from another.
-        let fits = |file: &File| cursor.fits(file) || (cursor.offset > 0 && cursor.fits_copy(file));
-        if let Some(file) = predecessor.filter(fits) {
-            let copy = !cursor.fits(&file);
-            if let Some(mut open) = Open::at(file, cursor.offset) {
-                open.copy = copy;
-                return Place::In(open);
+        let entered = match &place {
+            Place::Before(StartAt::Cursor(text)) => match Cursor::parse(text) {
+                Some(cursor) => self.resume(cursor, current),
+                None => Ok(current.and_then(|file| Open::at(file, 0))),
+            },
+            Place::Between(Some(since)) => self.enter_since(*since, current),
+            _ => Ok(current.and_then(|file| Open::at(file, 0))),
+        };
+        match (entered, place) {
+            (Ok(Some(open)), _) => Place::In(open),
+            (Ok(None), Place::Between(since)) => Place::Between(since),
+            (Ok(None), Place::Before(StartAt::Cursor(text))) => {
+                Place::Between(Cursor::parse(&text).and_then(|cursor| cursor.read_until))
             }
+            (Ok(None), _) => Place::Between(None),
+            (Err(Moved), place) => place,
         }
-        current
-            .and_then(|file| Open::at(file, 0))
-            .map_or(Place::Between, Place::In)
     }
 
-    /// Whether an open file that has no more to read was left by its writer.
-    fn is_over(&self, open: &mut Open) -> bool {
-        if open.copy {
-            return true;
+    /// Goes on at a cursor: in the file itself, under whatever name, in a copy of it, or else behind it.
+    fn resume(&mut self, cursor: Cursor, current: Option<File>) -> Result<Option<Open>, Moved> {
+        if let Some(file) = current.as_ref().filter(|file| cursor.fits(file)) {
+            let again = file.try_clone().ok();
+            return Ok(again.and_then(|file| Open::at(file, cursor.offset)));
         }
-        let Some(current) = self.open_current().and_then(|file| file.metadata().ok()) else {
-            return false;
+        let history = self.history();
+        let itself = history.find(|file| cursor.fits(file))?;
+        let copy = itself.is_none();
+        let found = match itself {
+            // A cursor at a file's very beginning says nothing that could tell one copy from another.
+            None if cursor.offset > 0 => history.find(|file| cursor.fits_copy(file))?,
+            itself => itself,
         };
-        if open
-            .file
-            .metadata()
-            .is_ok_and(|own| (own.ino(), own.dev()) == (current.ino(), current.dev()))
-        {
-            open.replaced = None;
-            return false;
+        if let Some(mut open) = found.and_then(|file| Open::at(file, cursor.offset)) {
+            open.copy = copy;
+            return Ok(Some(open));
         }
+        match cursor.read_until {
+            Some(since) => self.enter_since(since, current),
+            None => Ok(current.and_then(|file| Open::at(file, 0))),
+        }
+    }
+
+    /// The oldest rotated file that was changed since, or the present one.
+    fn enter_since(&mut self, since: u64, current: Option<File>) -> Result<Option<Open>, Moved> {
+        let Behind {
+            next, unreadable, ..
+        } = self.history().since(since)?;
+        let open = next.or(current).and_then(|file| Open::at(file, 0));
+        // Told once: with the file that comes after them.
+        if open.is_some() {
+            self.unreadable = unreadable;
+        }
+        Ok(open)
+    }
+
+    fn history(&self) -> History {
+        History::of(&self.path, &self.rights.load().files)
+    }
+
+    /// What comes after an open file that has no more to read; `None` while its writer may go on, or nothing is there yet.
+    fn successor(&self, open: &mut Open) -> Option<Behind> {
+        let own = open.file.metadata().ok()?;
+        let stamp = Stamp::of(&own);
+        let current = self.open_current();
+        let is_own = |file: &File| {
+            file.metadata()
+                .is_ok_and(|metadata| Stamp::of(&metadata).is_same_file(&stamp))
+        };
+        let is_written = |file: &File| file.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        if !open.copy && current.as_ref().is_some_and(is_own) {
+            open.replaced = None;
+            return None;
+        }
+        let mut behind = self.history().behind(&stamp).ok()?;
+        behind.written |= current.as_ref().is_some_and(is_written);
+        behind.next = behind.next.or(current);
+        if open.copy {
+            return Some(behind);
+        }
+        behind.next.as_ref()?;
         let since = *open.replaced.get_or_insert_with(Instant::now);
         // A line may have come between the last reading and the look at the successor.
         let quiet = open
             .file
             .metadata()
             .is_ok_and(|own| own.len() <= open.position());
-        quiet && (current.len() > 0 || since.elapsed() >= GRACE)
+        (quiet && (behind.written || since.elapsed() >= GRACE)).then_some(behind)
     }
 
     /// Goes over to the successor. A last line without a break is a line now.
-    fn leave(&mut self, mut open: Open) -> Option<Step> {
-        let successor = self.open_current().and_then(|file| Open::at(file, 0));
-        let cursor = successor
-            .as_ref()
-            .map_or(open.cursor, |next| next.cursor)
-            .to_string();
-        self.place = successor.map_or(Place::Between, Place::In);
+    fn leave(&mut self, mut open: Open, next: Behind) -> Option<Step> {
+        self.unreadable = next.unreadable;
+        let successor = next.next.and_then(|file| Open::at(file, 0));
+        let own = open.file.metadata().ok();
+        let end = open.cursor.moved(open.position(), &open.head);
+        let end = own.map_or(end, |own| end.after(&own));
+        let cursor = successor.as_ref().map_or(end, |next| next.cursor);
+        self.place = successor.map_or(Place::Between(end.read_until), Place::In);
         (open.partial.len() > 0).then(|| Step::Lines {
             lines: vec![open.partial.take()],
-            cursor,
+            cursor: cursor.to_string(),
         })
     }
 
@@ -236,6 +283,9 @@ impl Open {
     fn read(&mut self) -> Vec<String> {
         let mut chunk = vec![0; CHUNK];
         loop {
+            let Ok(before) = self.file.metadata() else {
+                return Vec::new();
+            };
             let Ok(count @ 1..) = self.file.read_at(&mut chunk, self.position()) else {
                 return Vec::new();
             };
@@ -248,7 +298,7 @@ impl Open {
             let (lines, consumed) = self.partial.push(&chunk[..count]);
             self.offset += consumed;
             if !lines.is_empty() {
-                self.cursor = self.cursor.moved(self.offset, &self.head);
+                self.cursor = self.cursor.moved(self.offset, &self.head).after(&before);
                 return lines;
             }
         }

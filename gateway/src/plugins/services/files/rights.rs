@@ -162,17 +162,15 @@ impl FileRights {
         self.open_resolved(Path::new(path))
     }
 
-    /// Opens the rotated predecessor of a file that may be read; its name belongs to the file's grant.
-    pub(super) fn open_predecessor(&self, path: &str) -> Option<File> {
+    /// Where a file that may be read is, or will be, with the links in its path resolved. Its rotated files are beside it:
+    /// their names belong to the file's grant.
+    pub(super) fn place_of(&self, path: &str) -> Option<PathBuf> {
         self.admit(path).ok()?;
         let path = Path::new(path)
             .canonicalize()
-            .ok()
-            .unwrap_or_else(|| path.into());
-        let mut name: std::ffi::OsString = path.file_name()?.to_owned();
-        name.push(".1");
+            .unwrap_or_else(|_| path.into());
         let folder = path.parent()?.canonicalize().ok()?;
-        open_plain(&folder.join(name)).ok()
+        Some(folder.join(path.file_name()?))
     }
 
     fn open_resolved(&self, path: &Path) -> Result<File, FileError> {
@@ -187,7 +185,7 @@ impl FileRights {
 }
 
 /// Opens a plain file by its resolved name. A link that was put there since is not followed, a FIFO does not block.
-fn open_plain(real: &Path) -> Result<File, FileError> {
+pub(super) fn open_plain(real: &Path) -> Result<File, FileError> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(real);
     let file = opened.map_err(|error| told(&error))?;
