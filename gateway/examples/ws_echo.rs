@@ -95,6 +95,7 @@ async fn echo(socket: Wire, early: Bytes, shards: &Shards) {
         number: link.number(),
         socket: socket.clone(),
         lane: Lane(1),
+        dialect: "echo".into(),
         client_id: "echo".into(),
         caller: Default::default(),
         access: hearthgate::auth::Access::everything(),
