@@ -21,6 +21,8 @@ async fn probing(setup: Setup, address: SocketAddr, trust: &str) -> (Gateway, Cl
          expect-body = \"well\"\ninterval = \"1s\"\nretries = 0\n"
     );
     let gateway = setup.plugin("device-monitor").toml(&source).start().await;
+    // It is a large plugin: on a busy machine its compilation takes most of the patience.
+    gateway.in_state("devices", "running").await;
     let mut client = gateway.client().await;
     client.watch(&["device/nas/#"]).await;
     (gateway, client)

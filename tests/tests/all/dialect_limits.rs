@@ -80,7 +80,7 @@ async fn a_slow_client_stays_and_what_it_missed_is_counted_by_dialect_and_connec
     let native = gateway.client().await;
     let mut slow = subscribed(&gateway).await;
     flood(&gateway).await;
-    let missed = wait::until("events are dropped", async || {
+    let missed = wait::until("events are dropped", || async {
         let missed = dropped(&gateway, "shout").await;
         (missed > 0.0).then_some(missed)
     });
@@ -150,7 +150,7 @@ async fn an_answer_waits_for_it_no_longer_than_its_write_timeout() {
     let mut stuck = narrow(&gateway).await;
     // Answers that it does not read, up to what the buffers hold and more.
     let long = "y".repeat(60_000);
-    let closed = wait::until("it is closed", async || {
+    let closed = wait::until("it is closed", || async {
         let admin = gateway.admin();
         let total = admin.metric("hearthgate_slow_consumers_closed_total", &[]);
         (total.await >= 1.0).then_some(())

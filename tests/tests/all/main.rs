@@ -1,7 +1,6 @@
 //! What users see: a running gateway from outside, one file per behaviour.
 
 mod admin_api;
-mod all_systems;
 mod androidzen;
 mod announce;
 mod auth_access;

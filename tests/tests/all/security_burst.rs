@@ -45,15 +45,19 @@ async fn a_burst_of_waiting_lines_is_taken_under_the_default_limits_and_each_cou
     gateway.in_state("guard", "running").await;
     let mut client = gateway.client().await;
     // Until all is counted, or the plugin crashed on some of it.
-    let counts = wait::until("every line is counted", async || {
-        let answer = client.command("list_alerts", json!({"limit": 1000})).await;
-        let alerts = answer["data"]["alerts"].as_array()?.clone();
-        let counts: Vec<u64> = alerts.iter().filter_map(|a| a["count"].as_u64()).collect();
-        let restarts = gateway.status("guard").await["restarts"].as_u64();
-        let done = counts.iter().sum::<u64>() >= LINES || restarts != Some(0);
-        done.then_some(counts)
-    });
-    let counts = counts.await;
+    let counted = async {
+        loop {
+            let answer = client.command("list_alerts", json!({"limit": 1000})).await;
+            let alerts = answer["data"]["alerts"].as_array().expect("a list");
+            let counts: Vec<u64> = alerts.iter().filter_map(|a| a["count"].as_u64()).collect();
+            let restarts = gateway.status("guard").await["restarts"].as_u64();
+            if counts.iter().sum::<u64>() >= LINES || restarts != Some(0) {
+                return counts;
+            }
+        }
+    };
+    let counts = tokio::time::timeout(4 * wait::PATIENCE, counted).await;
+    let counts = counts.expect("every line is counted, or one was crashed on");
     let status = gateway.status("guard").await;
     assert_eq!(status["restarts"], 0, "{status}");
     let each = LINES / SIGNATURES;
