@@ -8,10 +8,19 @@ use super::replies::Answer;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// A guest is thrown away after so many jobs, so that a slow leak has an end.
 const MAX_USES: u32 = 10_000;
+
+/// One who waits for a turn, until it is dropped: also where whoever waits goes away.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The guests of one instance.
 pub(super) struct Pool {
@@ -19,7 +28,7 @@ pub(super) struct Pool {
     loaded: Arc<Loaded>,
     place: Arc<Place>,
     idle: Mutex<Vec<(Guest, u32)>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     waiting: AtomicUsize,
     /// Which of the instance's pools this is.
     pub(super) generation: u64,
@@ -41,7 +50,7 @@ impl Pool {
             loaded: loaded.clone(),
             place: place.clone(),
             idle: Mutex::default(),
-            turns: Semaphore::new(loaded.instance.limits.instances.max(1)),
+            turns: Arc::new(Semaphore::new(loaded.instance.limits.instances.max(1))),
             waiting: AtomicUsize::new(0),
             generation,
             faults,
@@ -51,22 +60,38 @@ impl Pool {
         Ok(Arc::new(pool))
     }
 
-    /// Does a job, as soon as a guest is free.
-    pub(super) async fn run(&self, job: Job) {
-        let replies = self.place.replies.clone();
-        let id = job.id;
-        let queue = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let turn = if queue >= self.loaded.instance.limits.mailbox {
-            None
-        } else {
-            let patience = self.loaded.instance.limits.call_timeout;
-            let turn = tokio::time::timeout(patience, self.turns.acquire()).await;
-            turn.ok().and_then(Result::ok)
-        };
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        if turn.is_none() {
+    /// Does a job, as soon as a guest is free. Whoever goes away while the job waits takes it along; what has begun is
+    /// done to its end, because nobody could say what of it was done.
+    pub(super) async fn run(self: &Arc<Self>, job: Job) {
+        let (replies, id) = (self.place.replies.clone(), job.id);
+        let Some(turn) = self.turn().await else {
             return replies.answer(id, Answer::Unavailable("busy".to_owned()));
+        };
+        let pool = self.clone();
+        let begun = tokio::spawn(async move {
+            pool.work(job).await;
+            drop(turn);
+        });
+        if let Err(error) = begun.await {
+            replies.answer(id, Answer::Internal(error.to_string()));
         }
+    }
+
+    /// Waits for a turn. `None`: too many wait, or it took too long.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let limits = &self.loaded.instance.limits;
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _queued = Queued(&self.waiting);
+        if before >= limits.mailbox {
+            return None;
+        }
+        let turn = self.turns.clone().acquire_owned();
+        let turn = tokio::time::timeout(limits.call_timeout, turn).await;
+        turn.ok().and_then(Result::ok)
+    }
+
+    async fn work(&self, job: Job) {
+        let (replies, id) = (self.place.replies.clone(), job.id);
         let outcome = self.with_guest(async |guest| guest.run(job).await).await;
         if let Err(Trouble::Failure(failure)) = outcome {
             let reason = super::setback::describe(&failure);

@@ -1,8 +1,8 @@
 //! A handler and a route without any state: repeats what it is told. See `tests/guests/README.md`.
 
 use hearthgate_plugin::{
-    Answer, Client, Failure, HttpAnswer, HttpCall, HttpReply, Plugin, Rejection, Request, Start,
-    log,
+    Answer, Client, Event, Failure, HttpAnswer, HttpCall, HttpReply, Plugin, Rejection, Request,
+    Start, log, net::HttpRequest,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,6 +30,16 @@ fn refuse(refusal: Refusal) -> Rejection {
         "not-found" => Rejection::NotFound(refusal.message),
         "unavailable" => Rejection::Unavailable(refusal.message),
         other => Rejection::BadRequest(format!("how: no such refusal: {other}")),
+    }
+}
+
+/// Waits for another server, and says so once it has answered.
+fn fetch(url: &str) -> HttpAnswer {
+    let fetched = HttpRequest::get(url).fetch();
+    let data = json!({"fetched": fetched.is_ok()});
+    match Event::new("test.parrot", "test/parrot", &data).publish() {
+        Ok(_) => HttpReply::json(200, &data).into(),
+        Err(error) => HttpReply::text(503, error.to_string()).into(),
     }
 }
 
@@ -63,6 +73,9 @@ impl Plugin for Parrot {
     }
 
     fn serve(&mut self, call: HttpCall) -> HttpAnswer {
+        if let Some((_, url)) = call.query.iter().find(|(key, _)| key == "fetch") {
+            return fetch(url);
+        }
         let body = String::from_utf8_lossy(&call.body);
         let status = call.query.iter().find(|(key, _)| key == "status");
         let status = status
