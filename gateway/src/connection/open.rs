@@ -136,6 +136,7 @@ impl Opening {
         let dialect = self.dialect(inner, &id, &link, &status);
         let mut session = Session::new(dialect, terms.clone(), inner.received.clone());
         if let Flow::Close(closing) = session.open().await {
+            status.set_closing();
             link.close(closing).await;
         }
         let reader = Reader {

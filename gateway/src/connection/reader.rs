@@ -125,6 +125,7 @@ impl<H: Handler> Reader<H> {
                     }
                     Box::pin(self.handle(messages, outcome)).await
                 }
+                Woken::Pushed(_) if self.status.is_closing() => Some(End::Close(echo(None))),
                 Woken::Pushed(pushed) => {
                     let flow = Box::pin(self.handler.on_pushed(pushed)).await;
                     self.flow(flow)
@@ -178,7 +179,8 @@ impl<H: Handler> Reader<H> {
         self.handle(messages, outcome.map(|()| true)).await
     }
 
-    /// Handles what was read, then what came of reading. `None`: the connection goes on.
+    /// Handles what was read, then what came of reading. `None`: the connection goes on. Once the shard closes the
+    /// connection (its token was revoked, say), the client has no more say: the shard has the last words already.
     async fn handle(
         &mut self,
         messages: Vec<Message>,
@@ -186,6 +188,9 @@ impl<H: Handler> Reader<H> {
     ) -> Option<End> {
         self.status.add_received(messages.len() as u64);
         for message in messages {
+            if self.status.is_closing() {
+                return Some(End::Close(echo(None)));
+            }
             let flow = match message {
                 Message::Text(text) => self.handler.on_text(text).await,
                 Message::Binary(payload) => self.handler.on_binary(payload).await,

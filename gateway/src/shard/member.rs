@@ -209,6 +209,7 @@ impl Member {
         if self.phase != Phase::Open {
             return false;
         }
+        self.status.set_closing();
         let grace = self.terms.write_timeout.min(MAX_GRACE);
         self.outbox.farewell(closing.frames, closing.at_once);
         self.phase = Phase::Closing(Instant::now() + grace);
@@ -219,6 +220,7 @@ impl Member {
     pub(super) fn abort(&mut self) {
         if self.phase != Phase::Broken {
             self.phase = Phase::Broken;
+            self.status.set_closing();
             let socket = socket2::SockRef::from(self.socket.tcp());
             let _gone = socket.set_linger(Some(Duration::ZERO));
             let _gone = socket.shutdown(Shutdown::Both);

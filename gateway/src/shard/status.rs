@@ -4,7 +4,7 @@
 use crate::auth::Identity;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// The figures of one connection.
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub struct Status {
     session: Mutex<Option<Arc<str>>>,
     /// Subscriptions that the shard ended on its own. Written by the shard, taken by the reader.
     withdrawn: Mutex<Vec<u64>>,
+    /// Whether its last words are said, or chosen. Written by the shard, and where a connection is closed as it opens.
+    closing: AtomicBool,
 }
 
 impl Status {
@@ -42,6 +44,17 @@ impl Status {
     #[must_use]
     pub fn take_withdrawn(&self) -> Vec<u64> {
         std::mem::take(&mut *self.withdrawn.lock())
+    }
+
+    /// The connection ends: what its client still sends is not looked at any more.
+    pub fn set_closing(&self) {
+        self.closing.store(true, Relaxed);
+    }
+
+    /// Whether the connection ends.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Relaxed)
     }
 
     /// Notes that something was read.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hearthgate_tests::peers::HttpPeer;
+use hearthgate_tests::raw::{Raw, handshake};
 use hearthgate_tests::{Client, Gateway, Issuer, Setup, wait};
 use http_body_util::Full;
 use hyper::{Method, Response, StatusCode};
@@ -80,6 +81,48 @@ async fn what_is_revoked_is_cut_off_within_a_second_and_stays_out() {
     assert_eq!(admin.ask(Method::DELETE, path, None).await.status, 200);
     assert_eq!(admin.ask(Method::DELETE, path, None).await.status, 404);
     assert!(is_taken(&gateway, &bob).await);
+}
+
+#[tokio::test]
+async fn who_is_revoked_has_no_more_say() {
+    let issuer = Issuer::default();
+    let setup = Setup::new();
+    let section = issuer.section(setup.folder());
+    let rule = "[access]\npublic = [\"#\"]\n[[access.rule]]\nroles = [\"any\"]\npublish = [\"test/#\"]\nkinds = [\"test.event\"]\n";
+    let gateway = setup.access(rule).toml(&section).start().await;
+    let exp = hearthgate_tests::tokens::in_seconds(600);
+    let token = issuer.sign(&json!({"sub": "mallory", "jti": "one", "roles": ["any"], "exp": exp}));
+    let mut observer = gateway.client().await;
+    observer.watch(&["test/#"]).await;
+    let mut raw = Raw::connect(gateway.address()).await;
+    let head = handshake("/ws").replace(
+        "Host: localhost\r\n",
+        &format!("Host: localhost\r\nAuthorization: Bearer {token}\r\n"),
+    );
+    raw.write(head.as_bytes()).await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 101"));
+    let publish = |data: &str| {
+        json!({"type": "publish", "data": {"kind": "test.event", "topic": "test/a", "data": data}})
+            .to_string()
+    };
+    raw.text(&publish("before")).await;
+    assert_eq!(observer.next_on("test/a").await["data"], "before");
+    let admin = gateway.admin();
+    let answer = admin
+        .post("/api/v1/auth/revocations", &json!({"jti": "one"}))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(raw.close_code().await, Some(4501));
+    // Its socket is open still; what it says is read and not done.
+    raw.text(&publish("after")).await;
+    raw.rest().await;
+    admin.emit("test/marker", json!("marker")).await;
+    let told = observer.find("an event", |event| {
+        event["topic"]
+            .as_str()
+            .is_some_and(|topic| topic.starts_with("test/"))
+    });
+    assert_eq!(told.await["data"], "marker");
 }
 
 /// A server of keys that can be exchanged, and taken away.
