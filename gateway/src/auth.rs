@@ -50,6 +50,8 @@ pub struct Verified {
     pub issued_at: Option<Timestamp>,
     /// Its id (RFC 7519, section 4.1.7); of an API token its name, as `token:NAME`.
     pub token_id: Option<Arc<str>>,
+    /// Of an API token: the SHA-256 by which the configuration knows it.
+    pub hash: Option<[u8; 32]>,
 }
 
 /// Who asks. A credential that is not valid is told apart from none.

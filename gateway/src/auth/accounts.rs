@@ -51,6 +51,18 @@ pub enum LoginError {
     Unavailable(String),
 }
 
+impl LoginError {
+    /// A word for metrics and the audit log.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "invalid",
+            Self::Throttled(_) => "throttled",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
 /// No accounts: every login is told so.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoAccounts;

@@ -36,6 +36,7 @@ impl Tokens {
                 warn_at: None,
                 issued_at: None,
                 token_id: Some(format!("token:{name}").into()),
+                hash: Some(token.hash),
             },
         };
         Self(tokens.iter().map(known).collect())

@@ -199,11 +199,20 @@ impl Auth {
         outcome
     }
 
-    /// Exchanges a refresh token for a new session.
+    /// Exchanges a refresh token for a new session; a refusal is audited.
     ///
     /// # Errors
     /// Why not.
     pub async fn refresh(&self, token: &str) -> Result<LoginSession, LoginError> {
+        let outcome = self.exchange(token).await;
+        if let Err(error) = &outcome {
+            let record = Record::new("refresh", false).with("reason", error.label());
+            self.0.audit.refusal(record);
+        }
+        outcome
+    }
+
+    async fn exchange(&self, token: &str) -> Result<LoginSession, LoginError> {
         let state = self.0.state.load_full();
         let Some(users) = &state.users else {
             return Err(no_users());
@@ -223,6 +232,7 @@ impl Auth {
             warn_at: None,
             issued_at: Some(Timestamp::now()),
             token_id: None,
+            hash: None,
         };
         match self.0.revocations.covers(&fresh) {
             true => Err(LoginError::InvalidCredentials),
@@ -331,21 +341,36 @@ impl State {
         verified
     }
 
+    /// Whether the configuration still lets somebody in: its API token as it is, its user, or an issuer that may have
+    /// issued its token. A certificate's identity has no claims, and is the listener's to judge.
     fn knows(&self, verified: &Verified) -> bool {
         let identity = &verified.identity;
-        let token = verified.token_id.as_deref();
-        if let Some(name) = token.and_then(|id| id.strip_prefix("token:"))
-            && identity.claims.is_empty()
-        {
-            let known = self.config.tokens.get(name);
-            return known
-                .is_some_and(|t| t.subject == identity.subject && t.roles == identity.roles);
+        if let Some(hash) = verified.hash {
+            let name = verified.token_id.as_deref();
+            let name = name.and_then(|id| id.strip_prefix("token:"));
+            let known = name.and_then(|name| self.config.tokens.get(name));
+            return known.is_some_and(|token| {
+                token.hash == hash
+                    && token.subject == identity.subject
+                    && token.roles == identity.roles
+                    && lasts(token.expires, verified.expires_at)
+            });
         }
-        let own = identity.claims.get("iss").and_then(|iss| iss.as_str());
-        let of_user =
-            own == Some(super::signing::ISSUER) && identity.claims.contains_key(users::USER);
-        !of_user || self.users.as_ref().is_some_and(|a| a.has(identity))
+        if identity.claims.is_empty() {
+            return true;
+        }
+        let issuer = identity.claims.get("iss").and_then(|iss| iss.as_str());
+        if issuer == Some(super::signing::ISSUER) && identity.claims.contains_key(users::USER) {
+            return self.users.as_ref().is_some_and(|a| a.has(identity));
+        }
+        let mut issuers = self.config.issuers.iter();
+        issuers.any(|rules| rules.issuer.is_none() || rules.issuer.as_deref() == issuer)
     }
+}
+
+/// Whether what ends at `now` lasts at least as long as what it was known to end at before; `None`: it never ends.
+fn lasts(now: Option<Timestamp>, before: Option<Timestamp>) -> bool {
+    now.is_none_or(|now| before.is_some_and(|before| before <= now))
 }
 
 /// What plugins' routes let users log in with.

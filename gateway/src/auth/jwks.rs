@@ -101,7 +101,11 @@ impl Remote {
         }
     }
 
+    /// Fetches in the background, unless that is being done: each token that is checked meanwhile comes here.
     fn fetch_aside(self: Arc<Self>) {
+        if self.fetching.available_permits() == 0 {
+            return;
+        }
         // Made outside of a runtime it is made for a check only, and nobody asks it for keys.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { self.fetch_once().await });
@@ -184,4 +188,30 @@ fn client() -> std::io::Result<Client<HttpsConnector<HttpConnector>, Empty<Bytes
         .enable_http1()
         .build();
     Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn a_server_that_hangs_is_waited_for_once() {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let server = server.expect("a port");
+        let address = server.local_addr().expect("bound");
+        let text = format!("[[auth.issuer]]\njwks = \"http://{address}/\"\n");
+        let config = Config::parse(&text).unwrap_or_else(|e| panic!("{e}"));
+        let remote = Remote::start(&config.auth.issuers[0]);
+        let _asked = server.accept().await.expect("it asks");
+        let tasks = || {
+            let runtime = tokio::runtime::Handle::current();
+            runtime.metrics().num_alive_tasks()
+        };
+        let before = tasks();
+        for _ in 0..1000 {
+            remote.clone().fetch_aside();
+        }
+        assert!(tasks() <= before, "{} tasks, {before} before", tasks());
+    }
 }

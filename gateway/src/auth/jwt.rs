@@ -107,6 +107,7 @@ impl Known {
             honoured_until: expires_at.map(|at| at.after(self.rules.leeway)),
             warn_at: None,
             issued_at: seconds(&claims, "iat"),
+            hash: None,
             token_id: claims.get("jti").and_then(Value::as_str).map(Arc::from),
             identity: Arc::new(Identity {
                 subject,

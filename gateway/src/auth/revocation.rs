@@ -221,6 +221,7 @@ mod tests {
             warn_at: None,
             issued_at: issued.map(Timestamp::from_seconds),
             token_id: id.map(Arc::from),
+            hash: None,
         }
     }
 

@@ -100,6 +100,8 @@ impl Controller {
         if let Err(why) = applied.unwrap_or_else(|error| Err(error.to_string())) {
             return ReloadReport::refused(trigger, vec![why]);
         }
+        // Whom it does not let in any more goes now: what comes next may take as long as a plugin takes to start.
+        self.connections.review().await;
         // Before anything serves them, so that no plugin reaches a listener in between.
         self.plugins
             .set_own_addresses(self.own_addresses(&prepared));

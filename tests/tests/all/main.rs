@@ -5,6 +5,7 @@ mod androidzen;
 mod announce;
 mod auth_access;
 mod auth_connect;
+mod auth_reload;
 mod auth_revoke;
 mod calls;
 mod certificates;

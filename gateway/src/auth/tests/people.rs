@@ -188,3 +188,106 @@ async fn of_several_issuers_each_signs_for_itself() {
         .expect("valid");
     assert_eq!(roles.identity.roles, ["one", "two"]);
 }
+
+#[tokio::test]
+async fn a_login_is_recorded_however_many_are_turned_away() {
+    let hash = password::hash(b"correct horse").expect("hashed");
+    let text = format!("[auth.users.alice]\npassword-hash = '{hash}'\n");
+    let config = crate::config::Config::parse(&text).unwrap_or_else(|e| panic!("{e}"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (audit, mut records) = Audit::new();
+    let auth = Auth::start(&config.auth, &config.access, folder.path(), audit);
+    let auth = auth.expect("it starts");
+    assert!(auth.refresh("junk").await.is_err());
+    let first = records.recv().await.expect("a record");
+    assert_eq!((first.action, first.outcome), ("refresh", "refused"));
+    let junk = Token::new("hgt_junk");
+    for _ in 0..1000 {
+        assert!(auth.authenticate(&junk, "192.0.2.9").await.is_err());
+    }
+    let password = zeroize::Zeroizing::new("correct horse".to_owned());
+    let session = auth.login("alice", password, "192.0.2.1").await;
+    assert!(session.is_ok());
+    let mut found = false;
+    while let Ok(record) = records.try_recv() {
+        found |= record.action == "login" && record.outcome == "done";
+    }
+    assert!(found, "the login is not in the audit log");
+}
+
+#[tokio::test]
+async fn a_refresh_token_ends_with_its_password() {
+    let user = |password: &[u8]| {
+        let hash = password::hash(password).expect("hashed");
+        let text = format!("[auth.users.alice]\npassword-hash = '{hash}'\n");
+        let config = crate::config::Config::parse(&text);
+        config.unwrap_or_else(|e| panic!("{e}"))
+    };
+    let (before, after) = (user(b"correct horse"), user(b"battery staple"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let auth = Auth::start(&before.auth, &before.access, folder.path(), Audit::new().0);
+    let auth = auth.expect("it starts");
+    let password = zeroize::Zeroizing::new("correct horse".to_owned());
+    let session = auth.login("alice", password, "192.0.2.1").await;
+    let session = session.unwrap_or_else(|e| panic!("{e}"));
+    auth.apply(&before.auth, &before.access).expect("applied");
+    let token = session.refresh_token;
+    assert!(auth.refresh(&token).await.is_ok(), "another reload");
+    auth.apply(&after.auth, &after.access).expect("applied");
+    assert_eq!(
+        auth.refresh(&token).await.err(),
+        Some(LoginError::InvalidCredentials)
+    );
+}
+
+#[tokio::test]
+async fn who_is_not_in_the_configuration_any_more_is_let_go() {
+    let (token, hash) = api_tokens::generate();
+    let (_, other) = api_tokens::generate();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("key"), SECRET).expect("written");
+    let config = |hash: &str, more: &str, issuers: &[&str]| {
+        let key = folder.path().join("key").display().to_string();
+        let issuer = |name: &&str| {
+            format!("[[auth.issuer]]\nissuer = {name:?}\nkey = {{ file = {key:?} }}\n")
+        };
+        let issuers: String = issuers.iter().map(issuer).collect();
+        let text = format!("[auth.tokens.ci]\nhash = {hash:?}\n{more}\n{issuers}");
+        crate::config::Config::parse(&text).unwrap_or_else(|e| panic!("{e}"))
+    };
+    let end = "expires = \"2099-01-01T00:00:00Z\"";
+    let first = config(&hash, end, &["one", "two"]);
+    let auth = Auth::start(&first.auth, &first.access, folder.path(), Audit::new().0);
+    let auth = auth.expect("it starts");
+    let robot = auth.verify(&token).await.expect("known");
+    let person = auth.verify(&hs256(&but(json!({"iss": "two"})))).await;
+    let person = person.expect("known");
+    for (what, config, expected) in [
+        (
+            "the same",
+            config(&hash, end, &["one", "two"]),
+            (true, true),
+        ),
+        ("another hash", config(&other, end, &["two"]), (false, true)),
+        (
+            "a sooner end",
+            config(&hash, "expires = \"2020-01-01T00:00:00Z\"", &["two"]),
+            (false, true),
+        ),
+        (
+            "a later end",
+            config(&hash, "expires = \"2100-01-01T00:00:00Z\"", &["two"]),
+            (true, true),
+        ),
+        ("no end", config(&hash, "", &["two"]), (true, true)),
+        (
+            "no such issuer",
+            config(&hash, end, &["one"]),
+            (true, false),
+        ),
+    ] {
+        auth.apply(&config.auth, &config.access).expect("applied");
+        let found = (auth.still_holds(&robot), auth.still_holds(&person));
+        assert_eq!(found, expected, "{what}");
+    }
+}
