@@ -91,12 +91,13 @@ impl Front {
         &self,
         instance: &InstanceName,
         route: &Route,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         peer: &Peer,
         max_body: usize,
     ) -> Answered {
         let policy = &route.policy.authentication;
         let caller = admit::caller(self.auth(), &request, policy, peer).await?;
+        admit::forget_token(&mut request, policy);
         admit::path(self.auth(), &caller, request.uri().path())?;
         let (plugins, address) = (&self.plugins, peer.address);
         Ok(plugin::serve(plugins, instance, request, caller, address, max_body).await)
@@ -112,7 +113,7 @@ impl Front {
         &self,
         dialects: &[DialectName],
         route: &Route,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         peer: &Peer,
     ) -> Answered {
         let chosen = choose::choose(dialects, &request).map_err(|why| {
@@ -123,6 +124,7 @@ impl Front {
         connections.knock(address.ip(), chosen.dialect, &self.entrance)?;
         let policy = &route.policy.authentication;
         let caller = admit::caller(self.auth(), &request, policy, peer).await?;
+        admit::forget_token(&mut request, policy);
         let wanted = Wanted {
             dialect: chosen.dialect,
             subprotocol: chosen.subprotocol,

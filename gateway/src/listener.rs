@@ -6,17 +6,20 @@
 mod arrival;
 pub mod peer;
 mod proxy;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 mod waiting;
 
 pub use peer::Peer;
+pub use waiting::Requests;
 
 use crate::config::{self, Proxies};
 use crate::connection::Io;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -303,8 +306,12 @@ impl<A: Answer> Server<A> {
             let Some((wire, peer)) = arrival else { return };
             let address = peer.address;
             let requests = place.requests();
-            let service = service_fn(move |request| {
-                let (answer, asked, peer) = (answer.clone(), requests.begin(), peer.clone());
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                let (answer, peer) = (answer.clone(), peer.clone());
+                // A request whose body is still to come is but a promise: until whoever reads it has all of it, the socket
+                // may have to make room.
+                let asked = request.body().is_end_stream().then(|| requests.begin());
+                request.extensions_mut().insert(requests.clone());
                 async move {
                     let response = answer.answer(request, peer).await;
                     drop(asked);
@@ -327,71 +334,5 @@ impl<A: Answer> Server<A> {
                 tracing::debug!(peer = %address, %error, "an HTTP connection ended early");
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    struct Hello;
-
-    impl Answer for Hello {
-        async fn answer(&self, _: Request<Incoming>, _: Peer) -> Response<Full<Bytes>> {
-            Response::new(Full::from("hello"))
-        }
-    }
-
-    fn patient(head_timeout: Duration) -> Settings {
-        Settings {
-            head_timeout,
-            ..Settings::plain(&config::Connections::default())
-        }
-    }
-
-    async fn ask(stream: &mut TcpStream) -> String {
-        let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-        stream.write_all(request).await.expect("written");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("answered");
-        answer
-    }
-
-    #[tokio::test]
-    async fn another_time_for_headers_holds_for_the_next_socket() {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let bound = Bound::new(any).expect("a free port");
-        let listening = bound.serve(Arc::new(Hello), patient(Duration::from_secs(3600)));
-        listening.apply(patient(Duration::from_millis(10)));
-        let mut silent = TcpStream::connect(listening.address())
-            .await
-            .expect("accepted");
-        let mut said = Vec::new();
-        let ended = silent.read_to_end(&mut said);
-        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
-        assert!(ended.is_ok(), "it is closed long before an hour is over");
-    }
-
-    #[tokio::test]
-    async fn sockets_that_only_wait_keep_nobody_out() {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let bound = Bound::new(any).expect("a free port");
-        let settings = patient(Duration::from_secs(3600));
-        let listening = bound.serve_at_most(3, Arc::new(Hello), settings);
-        let connect = || TcpStream::connect(listening.address());
-        let mut silent = Vec::new();
-        for _ in 0..3 {
-            silent.push(connect().await.expect("accepted"));
-        }
-        let mut client = connect().await.expect("accepted");
-        assert!(ask(&mut client).await.ends_with("hello"));
-        // The first made room: it reads the end, and the others are still served.
-        let mut byte = [0];
-        let read = silent[0].read(&mut byte).await;
-        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-        assert!(ask(&mut silent[2]).await.ends_with("hello"));
-        listening.close();
-        listening.closed().await;
     }
 }

@@ -9,7 +9,7 @@ use crate::listener::peer::ClientCertificate;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Uri};
 use std::sync::Arc;
 
 /// Who asks, by the path's policy; or the answer to one that is turned away.
@@ -34,6 +34,27 @@ pub async fn caller<B>(
     admitted.await.map_err(|why| Box::new(refused(&why)))
 }
 
+/// Takes the token out of a request's address, where it may stand there: what comes after the gateway's own look at it
+/// (plugins and what they log) has no use for it. Everything else in the address stays as it is.
+pub fn forget_token<B>(request: &mut Request<B>, policy: &Authentication) {
+    let Some(query) = request.uri().query().filter(|_| policy.query_token) else {
+        return;
+    };
+    let is_token = |pair: &&str| {
+        let mut decoded = url::form_urlencoded::parse(pair.as_bytes());
+        decoded.next().is_some_and(|(name, _)| name == "token")
+    };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_token(pair)).collect();
+    let path = request.uri().path();
+    let target = match kept.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{}", kept.join("&")),
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(target.parse().expect("it is a part of what was parsed"));
+    *request.uri_mut() = Uri::from_parts(parts).expect("its other parts are as they were");
+}
+
 /// Who a client is by its certificate, which the TLS handshake has verified.
 fn certified(
     auth: &Auth,
@@ -52,13 +73,17 @@ fn certified(
         honoured_until: Some(ends),
         issued_at: None,
         token_id: Some(format!("certificate:{}", certificate.serial).into()),
+        hash: None,
     };
-    if auth.still_holds(&verified) {
-        return Ok(Caller::Identified(verified));
-    }
+    // A TLS session that is resumed verifies nothing anew.
+    let message = match ends <= Timestamp::now() {
+        true => "the certificate has ended",
+        false if auth.still_holds(&verified) => return Ok(Caller::Identified(verified)),
+        false => "the certificate was revoked",
+    };
     let why = Refused {
         status: policy.reject_status,
-        message: "the certificate was revoked".to_owned(),
+        message: message.to_owned(),
         presented: true,
     };
     Err(Box::new(refused(&why)))
@@ -96,4 +121,55 @@ fn refused(why: &Refused) -> Response<Full<Bytes>> {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Requirement;
+
+    fn policy(query_token: bool) -> Authentication {
+        Authentication {
+            requirement: Requirement::Optional,
+            reject_status: 401,
+            query_token,
+        }
+    }
+
+    #[test]
+    fn a_token_is_taken_out_of_the_address_and_nothing_else() {
+        for (address, expected) in [
+            ("/a?token=x", "/a"),
+            ("/a?b=%20&token=x&c", "/a?b=%20&c"),
+            ("/a?%74oken=x&tokens=1&b=token", "/a?tokens=1&b=token"),
+            ("/a?token=x&token=y", "/a"),
+            ("/a?b=1&&c=2", "/a?b=1&&c=2"),
+            ("/a", "/a"),
+            (
+                "http://gate.example/a?token=x&b=1",
+                "http://gate.example/a?b=1",
+            ),
+        ] {
+            let mut request = Request::get(address).body(()).expect("a request");
+            forget_token(&mut request, &policy(false));
+            assert_eq!(request.uri().to_string(), address, "it means nothing there");
+            forget_token(&mut request, &policy(true));
+            assert_eq!(request.uri().to_string(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_has_ended_lets_nobody_in() {
+        let now = i64::try_from(Timestamp::now().as_millis() / 1000).expect("in range");
+        for (left, taken) in [(600, true), (-1, false)] {
+            let certificate = ClientCertificate {
+                subject: "device".to_owned(),
+                roles: Vec::new(),
+                serial: "01".to_owned(),
+                not_after: u64::try_from(now + left).expect("in range"),
+            };
+            let outcome = certified(&Auth::open(), &certificate, &policy(false));
+            assert_eq!(outcome.is_ok(), taken, "{left}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use crate::config::Origin;
 use hyper::Request;
 use hyper::header::{HOST, HeaderValue, ORIGIN};
+use std::net::Ipv4Addr;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,15 @@ pub fn visitor<B>(allowed: &[Origin], request: &Request<B>) -> Result<Visitor, S
     }
 }
 
+/// Names that no stranger can have (RFC 6761, 6762, 8375; .internal by ICANN; .lan by custom).
+const AT_HOME: [&str; 5] = [".localhost", ".local", ".lan", ".home.arpa", ".internal"];
+
 /// Whether it is a page of the address that is asked. The scheme is not compared: behind a proxy that ends TLS the
 /// page's is `https` and ours is not.
+///
+/// That the names are the same proves nothing where anybody can have the name: who owns it can serve a page from one
+/// address and then say that the name is at ours (DNS rebinding). Only a certificate, an address, or a name that is
+/// given at home rules that out.
 fn is_own<B>(origin: &str, request: &Request<B>) -> bool {
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok());
@@ -55,8 +63,26 @@ fn is_own<B>(origin: &str, request: &Request<B>) -> bool {
     let Some(host) = target.or(host).filter(|host| !host.is_empty()) else {
         return false;
     };
-    let page = origin.split_once("://").map(|(_, page)| page);
-    page.is_some_and(|page| page.eq_ignore_ascii_case(host))
+    let Some((scheme, page)) = origin.split_once("://") else {
+        return false;
+    };
+    let proven = scheme.eq_ignore_ascii_case("https") || !is_public(page);
+    proven && page.eq_ignore_ascii_case(host)
+}
+
+/// Whether an authority's host is a name that anybody could own.
+fn is_public(authority: &str) -> bool {
+    if authority.starts_with('[') {
+        return false;
+    }
+    let host = authority
+        .split_once(':')
+        .map_or(authority, |(host, _)| host);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let host = host.to_ascii_lowercase();
+    host.contains('.')
+        && host.parse::<Ipv4Addr>().is_err()
+        && !AT_HOME.iter().any(|end| host.ends_with(end))
 }
 
 #[cfg(test)]
@@ -86,7 +112,13 @@ mod tests {
         let host = ("host", "gate.example:3001");
         let from = |origin| [host, ("origin", origin)];
         check(&[], &[host], Ok("own"));
-        check(&[], &from("http://gate.example:3001"), Ok("own"));
+        // A name that anybody may have, without TLS: where it leads, its owner says.
+        check(&[], &from("http://gate.example:3001"), Err(()));
+        check(
+            &["http://gate.example:3001"],
+            &from("http://gate.example:3001"),
+            Ok("guest"),
+        );
         check(&[], &from("https://GATE.example:3001"), Ok("own"));
         check(&[], &from("http://gate.example"), Err(()));
         check(&[], &from("http://evil.example"), Err(()));
@@ -111,5 +143,32 @@ mod tests {
             ("origin", "https://evil.example"),
         ];
         check(&["https://dash.example"], &two, Err(()));
+    }
+
+    #[test]
+    fn a_page_is_own_where_its_name_can_be_nobody_elses() {
+        for (host, own) in [
+            ("localhost:3001", true),
+            ("gate:3001", true),
+            ("gate.local", true),
+            ("Gate.LAN:3001", true),
+            ("gate.home.arpa:3001", true),
+            ("gate.internal", true),
+            ("app.localhost:3001", true),
+            ("192.168.1.20:3001", true),
+            ("[fd00::1]:3001", true),
+            ("rebind.example:3001", false),
+            ("rebind.example", false),
+            ("rebind.example.", false),
+            ("192.168.1.20.rebind.example", false),
+            ("evillan.example", false),
+            ("notlocal", true),
+        ] {
+            let plain = format!("http://{host}");
+            let expected = if own { Ok("own") } else { Err(()) };
+            check(&[], &[("host", host), ("origin", &plain)], expected);
+            let secure = format!("https://{host}");
+            check(&[], &[("host", host), ("origin", &secure)], Ok("own"));
+        }
     }
 }

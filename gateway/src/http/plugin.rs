@@ -3,12 +3,13 @@
 use super::{body, reply};
 use crate::auth::Caller;
 use crate::event::InstanceName;
+use crate::listener::Requests;
 use crate::plugins::PluginHost;
 use crate::plugins::api::{CallError, HttpCall, HttpReply, Rejection};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub async fn serve(
         Ok(body) => body,
         Err(response) => return *response,
     };
+    // All of it is here: from now on it is we who take our time.
+    let _asked = head.extensions.get::<Requests>().map(Requests::begin);
     let call = HttpCall {
         // HEAD is GET without the body, which hyper leaves out (RFC 9110, section 9.3.2).
         method: match head.method {
@@ -73,11 +76,13 @@ pub fn pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What a plugin may see of a request's headers: credentials are the gateway's to judge.
+/// Headers that may hold a credential, which is the gateway's to judge: browsers can send a token with a WebSocket's
+/// handshake in the names of subprotocols only.
+const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL];
+
+/// What a plugin may see of a request's headers.
 fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
-    let shown = headers
-        .iter()
-        .filter(|(name, _)| **name != AUTHORIZATION && **name != COOKIE);
+    let shown = headers.iter().filter(|(name, _)| !SECRET.contains(name));
     shown
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
