@@ -52,6 +52,7 @@ pub struct Context {
     pub terms: LiveTerms,
     /// Its calls to handlers that are under way.
     pub calls: Calls,
+    snapshots: subscribe::Snapshots,
     subscriptions: Vec<u64>,
     next_subscription: u64,
 }
@@ -81,6 +82,7 @@ impl Context {
             client,
             terms,
             calls: Calls::default(),
+            snapshots: subscribe::Snapshots::default(),
             subscriptions: Vec::new(),
             next_subscription: 1,
         }

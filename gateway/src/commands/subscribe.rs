@@ -9,6 +9,34 @@ use crate::protocol::request::{Since, Subscribe};
 use crate::protocol::{ErrorCode, Refusal};
 use crate::shard::{Begun, Subscription};
 use crate::telemetry::limits;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The time in which a connection may have as many snapshots as subscriptions.
+const REFILL: Duration = Duration::from_secs(60);
+
+/// How many snapshots a connection may still have: one costs the gateway far more than the command costs the client.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    /// What is left, and when that was. `None`: there was none yet.
+    left: Option<(f64, Instant)>,
+}
+
+impl Snapshots {
+    /// Takes one of those that there may be in a minute; or says when there will be one.
+    fn take(&mut self, now: Instant, most: usize) -> Result<(), Duration> {
+        let most = most.max(1) as f64;
+        let (left, since) = self.left.unwrap_or((most, now));
+        let rate = most / REFILL.as_secs_f64();
+        let left = (left + now.duration_since(since).as_secs_f64() * rate).min(most);
+        let outcome = match left >= 1.0 {
+            true => Ok(left - 1.0),
+            false => Err(Duration::from_secs_f64((1.0 - left) / rate)),
+        };
+        self.left = Some((outcome.unwrap_or(left), now));
+        outcome.map(drop)
+    }
+}
 
 pub(super) async fn run(
     context: &mut Context,
@@ -28,6 +56,13 @@ pub(super) async fn run(
             details: serde_json::json!({ "limit": limit }),
             ..Refusal::new(ErrorCode::TooManySubscriptions, message)
         });
+    }
+    if wanted.snapshot
+        && let Err(after) = context.snapshots.take(Instant::now(), limit)
+        && !limits::verdict(Limit::Subscriptions, &terms)
+    {
+        let message = format!("too many snapshots; a connection may have {limit} in a minute");
+        return Err(Refusal::new(ErrorCode::RateLimited, message).retry_after(after));
     }
     let subscription = context.next_subscription;
     context.next_subscription += 1;
@@ -66,5 +101,26 @@ fn recovery(since: Option<&Since>, now: &Position) -> (bool, Option<&'static str
         None => (false, None),
         Some(since) if *since.epoch != *now.epoch => (false, Some("epoch_changed")),
         Some(_) => (false, Some("out_of_window")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_come_back_over_a_minute() {
+        let mut snapshots = Snapshots::default();
+        let mut now = Instant::now();
+        for _ in 0..4 {
+            assert_eq!(snapshots.take(now, 4), Ok(()));
+        }
+        assert_eq!(snapshots.take(now, 4), Err(Duration::from_secs(15)));
+        now += Duration::from_secs(15);
+        assert_eq!(snapshots.take(now, 4), Ok(()));
+        assert!(snapshots.take(now, 4).is_err());
+        now += Duration::from_secs(3600);
+        let passed = (0..10).filter(|_| snapshots.take(now, 4).is_ok());
+        assert_eq!(passed.count(), 4, "no more than four are saved up");
     }
 }

@@ -98,3 +98,27 @@ async fn what_was_missed_is_not_recovered_without_a_log() {
         (&json!(false), &json!("epoch_changed"))
     );
 }
+
+#[tokio::test]
+async fn a_client_may_have_so_many_snapshots_in_a_minute() {
+    let setup = Setup::new().toml("[connections]\nmax-subscriptions = 4\n");
+    let gateway = setup.start().await;
+    let mut client = gateway.client().await;
+    let wanted = |snapshot| json!({"topics": ["home/#"], "snapshot": snapshot});
+    for _ in 0..4 {
+        let begun = client.subscribe(wanted(true)).await;
+        let id = json!({"subscription": begun["subscription"]});
+        client.command("unsubscribe", id).await;
+    }
+    let refused = client
+        .refused("subscribe", wanted(true), "RATE_LIMITED")
+        .await;
+    let after = refused["data"]["retry_after_ms"].as_u64();
+    assert!(
+        after.is_some_and(|after| (1..=15_000).contains(&after)),
+        "{refused}"
+    );
+    // What happens from now on costs little, and is had as ever.
+    client.subscribe(wanted(false)).await;
+    gateway.client().await.subscribe(wanted(true)).await;
+}
