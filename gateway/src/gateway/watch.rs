@@ -8,11 +8,13 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 /// The folder must be still for so long: editors write in several steps.
 const QUIET: Duration = Duration::from_millis(250);
+/// But is waited for no longer than this: another file there may be written all the time.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// A watch; dropping it ends it.
 pub struct FileWatch {
@@ -56,7 +58,12 @@ pub fn start(file: &Path, control: Control) -> Option<FileWatch> {
 async fn follow(file: PathBuf, mut changes: mpsc::Receiver<()>, control: Control) {
     let mut text = tokio::fs::read(&file).await.ok();
     while changes.recv().await.is_some() {
-        while let Ok(Some(())) = timeout(QUIET, changes.recv()).await {}
+        let end = Instant::now() + LONGEST;
+        while let Ok(Some(())) = timeout(QUIET, changes.recv()).await {
+            if Instant::now() >= end {
+                break;
+            }
+        }
         // Between an editor's delete and its rename there is no file; the rename comes as another change.
         let Ok(now) = tokio::fs::read(&file).await else {
             continue;

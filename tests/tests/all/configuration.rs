@@ -237,3 +237,21 @@ async fn routes_and_limits_of_connections_are_applied() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn a_neighbour_that_is_written_all_the_time_holds_up_no_reload() {
+    let gateway = start().await;
+    let noisy = gateway.folder().join("noisy.log");
+    let writer = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
+        for n in 0_u64.. {
+            ticks.tick().await;
+            let _ = tokio::fs::write(&noisy, n.to_string()).await;
+        }
+    });
+    gateway.configure(|text| text.replace("test/one\" }", "test/two\" }"));
+    let report = report_after(&gateway, &Value::Null).await;
+    assert_eq!(report["outcome"], "applied", "{report}");
+    assert!(!writer.is_finished());
+    writer.abort();
+}
