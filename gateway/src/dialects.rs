@@ -1,5 +1,6 @@
 //! Dialects: how a connection's texts are understood and answered. The native one is built in; others are plugins.
 
+mod complaint;
 pub mod encoder;
 mod native;
 mod plugin;

@@ -369,7 +369,11 @@ fn announce(config: &Config, addresses: &[SocketAddr], admin: Option<SocketAddr>
             "http"
         };
         let url = format!("{scheme}://{address}");
-        tracing::info!(%url, what = "health, metrics and the admin API, without authentication", "serving");
+        let what = match Permit::requires_token(address, config.admin.require_token) {
+            true => "health, metrics and the admin API, for who has a token",
+            false => "health, metrics and the admin API, without authentication",
+        };
+        tracing::info!(%url, what, "serving");
     }
     let plugins = &config.plugins.directory;
     for instance in config.instances.iter().filter(|i| i.enabled) {

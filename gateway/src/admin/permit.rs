@@ -20,12 +20,17 @@ impl Permit {
     /// For a listener on that address; `always`: on loopback too.
     #[must_use]
     pub fn new(auth: Auth, bound: SocketAddr, always: bool, role: String) -> Self {
-        let required = always || !bound.ip().to_canonical().is_loopback();
         Self {
             auth,
-            required,
+            required: Self::requires_token(bound, always),
             role,
         }
+    }
+
+    /// Whether a listener on that address requires a token; `always`: on loopback too.
+    #[must_use]
+    pub fn requires_token(bound: SocketAddr, always: bool) -> bool {
+        always || !bound.ip().to_canonical().is_loopback()
     }
 
     /// Whether a token is required.

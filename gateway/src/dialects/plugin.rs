@@ -1,8 +1,8 @@
 //! A plugin's dialect: the plugin turns texts into actions; what belongs to the connection is kept here, so that a
 //! reload or a crash of the plugin drops no client.
 
-use super::Flow;
 use super::encoder::Seat;
+use super::{Flow, complaint};
 use crate::auth::{Caller, Token};
 use crate::commands::Backend;
 use crate::commands::handler::Calls;
@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::warn;
 
 /// Most actions of one message, those that follow from its actions included.
@@ -83,7 +84,7 @@ impl Plugin {
         match dialect.on_open(self.client.clone()).await {
             Ok(actions) => self.act(Ok(actions)).await,
             Err(error) => {
-                self.failed(&error.to_string());
+                self.failed(error.label(), &error.to_string());
                 let code = match error {
                     CallError::Failed { .. } => CloseCode::Internal,
                     _ => CloseCode::TryLater,
@@ -124,7 +125,7 @@ impl Plugin {
     fn dialect(&self) -> Option<DialectHandle> {
         let dialect = self.backend.plugins.dialect(&self.instance);
         if dialect.is_none() {
-            self.failed("the instance has no dialect, or does not run");
+            self.failed("away", "the instance has no dialect, or does not run");
         }
         dialect
     }
@@ -152,14 +153,14 @@ impl Plugin {
                 }
             }
         }
-        self.failed("too many actions for one message");
+        self.failed("actions", "too many actions for one message");
         Flow::Continue
     }
 
     fn queue(&self, actions: Result<Vec<Action>, CallError>, waiting: &mut VecDeque<Action>) {
         match actions {
             Ok(actions) => waiting.extend(actions),
-            Err(error) => self.failed(&error.to_string()),
+            Err(error) => self.failed(error.label(), &error.to_string()),
         }
     }
 
@@ -168,7 +169,10 @@ impl Plugin {
         let id = match known {
             Some((_, id)) => *id,
             None if self.is_full() => {
-                return self.failed("the connection has as many subscriptions as it may");
+                return self.failed(
+                    "subscriptions",
+                    "the connection has as many subscriptions as it may",
+                );
             }
             None => {
                 let id = self.next_subscription;
@@ -235,7 +239,10 @@ impl Plugin {
             via: Vec::new(),
         };
         let Some(call) = call else {
-            return self.failed("the connection has as many calls under way as it may");
+            return self.failed(
+                "calls",
+                "the connection has as many calls under way as it may",
+            );
         };
         let access = self.backend.auth.access(client.identity.as_deref());
         let may = access.may_call(&kind);
@@ -258,7 +265,10 @@ impl Plugin {
 
     fn keep(&mut self, session: String) {
         if session.len() > MAX_SESSION {
-            return self.failed("the session is larger than 64 KiB; the one before stays");
+            return self.failed(
+                "session",
+                "the session is larger than 64 KiB; the one before stays",
+            );
         }
         if *self.client.session != *session {
             self.client.session = session.into();
@@ -266,8 +276,12 @@ impl Plugin {
         }
     }
 
-    fn failed(&self, reason: &str) {
+    /// Counts that a message was not handled, and says so, of each cause now and then: a client may send as many as it
+    /// likes.
+    fn failed(&self, cause: &'static str, reason: &str) {
         super::encoder::count_failure(&self.instance);
-        warn!(instance = %self.instance, client = %self.client.id, reason, "a dialect could not handle a message");
+        if let Some(times) = complaint::due(&self.instance, cause, Instant::now()) {
+            warn!(instance = %self.instance, client = %self.client.id, cause, reason, times, "a dialect could not handle a message");
+        }
     }
 }

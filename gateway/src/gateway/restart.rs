@@ -22,6 +22,7 @@ const FIXED: &[Fixed] = fixed! {
     "admin.require-token" => admin.require_token,
     "admin.role" => admin.role,
     "admin.tls" => admin.tls,
+    "auth.login.at-once" => auth.login.at_once,
     "connections.shards" => connections.shards,
     "connections.shard-queue" => connections.shard_queue,
     "plugins.directory" => plugins.directory,

@@ -106,6 +106,20 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// A word for it, the same whatever the plugin says.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Rejected(_) => "rejected",
+            Self::TimedOut { .. } => "timed out",
+            Self::Failed { .. } => "failed",
+            Self::Internal { .. } => "internal",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+}
+
 /// An HTTP request on its way to a plugin's route.
 #[derive(Debug, Clone)]
 pub struct HttpCall {

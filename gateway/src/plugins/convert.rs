@@ -210,7 +210,16 @@ pub(super) fn action(action: dialect::Action) -> Result<Action, String> {
             Action::Call(kind, api::RawValueEq(data))
         }
         dialect::Action::SetSession(session) => Action::SetSession(session),
-        dialect::Action::Close((code, reason)) => Action::Close(code, reason),
+        // RFC 6455, section 7.4: the others are not a server's to send, or not to be sent at all. What 1000 and the codes
+        // for bad messages mean to its clients is for the dialect to say.
+        dialect::Action::Close((code, reason)) => match code {
+            1000..=1003 | 1007..=1009 | 1011..=1014 | 3000..=4999 => Action::Close(code, reason),
+            _ => {
+                return Err(format!(
+                    "it closes with {code}, a code that no server may close with"
+                ));
+            }
+        },
     })
 }
 

@@ -217,3 +217,35 @@ async fn its_heartbeats_may_be_several_texts() {
     assert_eq!(client.next_text().await, "HEARTBEAT 1");
     assert_eq!(client.next_text().await, "STILL HERE");
 }
+
+#[tokio::test]
+async fn a_token_in_the_address_is_the_gateways_alone() {
+    let routes = r#"routes = [{ path = "/shout", dialect = "shout", query-token = true, authentication = "lenient" }]"#;
+    let setup = Setup::new().listener(routes).plugin("shout");
+    let gateway = setup.toml("[handlers.shout]\nplugin = \"shout\"").start();
+    let gateway = gateway.await;
+    gateway.in_state("shout", "running").await;
+    let path = "/shout?a=%20&token=canary&b=1";
+    let mut client = Client::open(gateway.address(), path).await.expect("opened");
+    let greeting = client.next_text().await;
+    assert!(greeting.starts_with("HELLO LIAR"), "{greeting}");
+    client.send_text(r#"{"do":"query"}"#).await;
+    let told = client.next_text().await;
+    assert_eq!(told, r#"[["a"," "],["b","1"]]"#);
+}
+
+#[tokio::test]
+async fn it_closes_with_codes_that_there_are() {
+    let gateway = start().await;
+    let mut client = open(&gateway).await;
+    for code in [0, 999, 1005, 1006, 1015, 2000, 5000, 65535] {
+        let close = json!({"do": "close", "code": code, "reason": "odd"});
+        client.send_text(close.to_string()).await;
+    }
+    client.send_text("still here").await;
+    assert_eq!(client.next_text().await, "1 STILL HERE");
+    client
+        .send_text(r#"{"do":"close","code":1000,"reason":"done"}"#)
+        .await;
+    assert_eq!(client.closed().await.code, Some(1000));
+}

@@ -210,5 +210,6 @@ pub const LOGIN: &[Key] = &[
         Shape::Count(1, 64),
         "2",
         "Passwords that are checked at the same time: each takes some 20 MiB of memory and a processor.",
-    ),
+    )
+    .at_restart(),
 ];

@@ -52,12 +52,13 @@ enum Command {
     },
     Trap,
     Clients,
+    Query,
     Session {
         bytes: usize,
     },
 }
 
-fn actions(command: Command) -> Vec<Action> {
+fn actions(client: &DialectClient, command: Command) -> Vec<Action> {
     match command {
         Command::Subscribe {
             name,
@@ -94,6 +95,10 @@ fn actions(command: Command) -> Vec<Action> {
         Command::Send { texts } => texts.into_iter().map(Action::Send).collect(),
         Command::Close { code, reason } => vec![Action::Close((code, reason))],
         Command::Trap => panic!("told to trap"),
+        Command::Query => {
+            let query = serde_json::to_string(&client.query).unwrap_or_default();
+            vec![Action::Send(query)]
+        }
         Command::Clients => vec![Action::Send(gateway::clients(0, 10))],
         Command::Session { bytes } => vec![Action::SetSession("x".repeat(bytes))],
     }
@@ -122,7 +127,7 @@ impl Plugin for Shout {
         let count = client.session.parse::<u64>().unwrap_or(0) + 1;
         let mut all = vec![Action::SetSession(count.to_string())];
         match serde_json::from_str(&text) {
-            Ok(command) => all.extend(actions(command)),
+            Ok(command) => all.extend(actions(&client, command)),
             Err(_) => all.push(Action::Send(format!("{count} {}", text.to_uppercase()))),
         }
         all
