@@ -147,7 +147,11 @@ impl Client {
     }
 }
 
-fn connect_from(server: SocketAddr, number: usize) -> Result<TcpStream> {
+/// A socket of the `number`th client of this run.
+///
+/// # Errors
+/// When the server does not take it.
+pub fn connect_from(server: SocketAddr, number: usize) -> Result<TcpStream> {
     let socket = Socket::new(
         Domain::for_address(server),
         Type::STREAM,

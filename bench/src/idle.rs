@@ -85,7 +85,10 @@ fn fill(server: &Server, clients: &mut Vec<Client>, count: usize, subscribes: bo
 }
 
 /// The memory once it has stopped moving.
-fn settled(server: &Server) -> Result<Memory> {
+///
+/// # Errors
+/// When the process is gone.
+pub fn settled(server: &Server) -> Result<Memory> {
     let mut last = os::memory(server.pid())?;
     for _ in 0..LOOKS {
         os::pause(LOOK);

@@ -1,9 +1,11 @@
 //! The load generator and the benchmarks. `README.md` beside this crate says what each figure means.
 
+mod auth;
 mod baseline;
 mod child;
 mod client;
 mod dialect;
+mod edge;
 mod fanout;
 mod feed;
 mod frame;
@@ -84,6 +86,10 @@ enum What {
     Startup,
     /// What a rate limit costs each time; needs no gateway.
     Rates,
+    /// What it costs to check a token, by algorithm, beside its signature alone; needs no gateway.
+    Auth,
+    /// Memory of idle connections over TLS, and latency beside 10,000 half-open sockets.
+    Edge,
     /// The fan-out beside Node's `ws`, Bun and NATS too, as far as they can be had here; not part of `all`.
     Peers,
     /// The yardstick: a bare write() loop (started by `fanout`).
@@ -109,6 +115,8 @@ impl What {
             ("startup", startup::run),
             ("rates", rates::run),
             ("home", home::run),
+            ("auth", auth::run),
+            ("edge", edge::run),
         ];
         match self {
             Self::All => ALL,
@@ -121,6 +129,8 @@ impl What {
             Self::Startup => &ALL[6..7],
             Self::Rates => &ALL[7..8],
             Self::Home => &ALL[8..9],
+            Self::Auth => &ALL[9..10],
+            Self::Edge => &ALL[10..11],
             Self::Peers => &[("peers", fanout::peers)],
             Self::ServeBaseline { .. } => &[],
         }

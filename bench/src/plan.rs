@@ -27,6 +27,8 @@ pub struct Plan {
     pub stretch: Duration,
     /// Idle connections: memory is compared between these two numbers.
     pub idle: (usize, usize),
+    /// Sockets that never finish their handshake.
+    pub hostile: usize,
     /// Times that a plugin is replaced.
     pub reloads: u8,
     /// Entities of the home.
@@ -58,6 +60,7 @@ impl Plan {
             rounds: if quick { 1 } else { 5 },
             stretch: Duration::from_secs(if quick { 1 } else { 5 }),
             idle: if quick { (200, 1000) } else { (1000, 10_000) },
+            hostile: if quick { 1000 } else { 10_000 },
             reloads: if quick { 3 } else { 10 },
             entities: if quick { 2000 } else { 10_000 },
             subscriptions: if quick { 10_000 } else { 100_000 },

@@ -25,6 +25,7 @@ pub use accounts::{Accounts, Answering, LoginError, LoginSession, NoAccounts};
 pub use audit::{Audit, Record};
 pub use authenticator::{Auth, Refused};
 pub use error::AuthError;
+pub use keys::problems as key_problems;
 pub use presented::{Presented, Token};
 pub use revocation::{Revocation, Revocations};
 pub use signing::{SigningKey, mint};

@@ -12,7 +12,7 @@ mod unsubscribe;
 use crate::auth::{Access, Auth};
 use crate::bus::Bus;
 use crate::config;
-use crate::limits::Doorman;
+use crate::limits::{Doorman, SubjectPlace};
 use crate::plugins::PluginHost;
 use crate::plugins::api::Client;
 use crate::protocol::reply;
@@ -53,6 +53,8 @@ pub struct Context {
     /// Its calls to handlers that are under way.
     pub calls: Calls,
     snapshots: subscribe::Snapshots,
+    /// Its place among its user's connections.
+    place: SubjectPlace,
     subscriptions: Vec<u64>,
     next_subscription: u64,
 }
@@ -74,6 +76,7 @@ impl Context {
         status: Arc<Status>,
         client: Arc<Client>,
         terms: LiveTerms,
+        place: SubjectPlace,
     ) -> Self {
         Self {
             backend,
@@ -83,6 +86,7 @@ impl Context {
             terms,
             calls: Calls::default(),
             snapshots: subscribe::Snapshots::default(),
+            place,
             subscriptions: Vec::new(),
             next_subscription: 1,
         }

@@ -21,7 +21,7 @@ use crate::bus::Bus;
 use crate::commands::Backend;
 use crate::config::{self, DialectName, Limit};
 use crate::dialects::encoder::Encoders;
-use crate::limits::{Doorman, Pass, TooMany};
+use crate::limits::{Doorman, Pass, SubjectPlace, TooMany};
 use crate::plugins::PluginHost;
 use crate::protocol::{CloseCode, ReconnectAdvice, frame, push};
 use crate::shard::{Closing, Population, Shards, Wire};
@@ -181,9 +181,9 @@ impl Connections {
                 Some(self.0.encoders.take_seat(instance).ok_or(away)?)
             }
         };
-        let counted = self.count(dialect, entrance, peer.ip(), &caller)?;
+        let (counted, place) = self.count(dialect, entrance, peer.ip(), &caller)?;
         let upgrade = hyper::upgrade::on(&mut request);
-        let opening = Opening::new(&request, peer, dialect, seat, entrance, caller);
+        let opening = Opening::new(&request, peer, dialect, seat, entrance, caller, place);
         let connections = self.clone();
         tokio::spawn(async move {
             // What is only needed to open is boxed, so that the task of an open connection is small.
@@ -237,7 +237,7 @@ impl Connections {
         entrance: &Entrance,
         address: IpAddr,
         caller: &Caller,
-    ) -> Result<Box<Counted>, Refused> {
+    ) -> Result<(Box<Counted>, SubjectPlace), Refused> {
         let settings = self.0.backend.settings.load();
         let terms = entrance.terms(dialect).load_full();
         let only_counts = terms.only_counts(Limit::Connections);
@@ -260,13 +260,7 @@ impl Connections {
             .ok_or_else(|| full("dialect"))?;
         let of_listener = entrance.room.take(entrance.most(), only_counts);
         let of_listener = of_listener.ok_or_else(|| full("listener"))?;
-        let subject = caller.identity().map(|identity| identity.subject.as_str());
-        let pass = self.0.backend.doorman.admit(address, subject, &terms);
-        let pass = pass.map_err(|too_many| {
-            let reason = too_many.limit.name();
-            counter!("hearthgate_connections_refused_total", "reason" => reason).increment(1);
-            refused(too_many)
-        })?;
+        let (pass, place) = self.admit(address, caller, &terms)?;
         let population = self.0.shards.population().clone();
         let tried_out = || {
             reached::tell(Limit::Connections, true);
@@ -277,12 +271,35 @@ impl Connections {
             return Err(full("full"));
         }
         self.0.open.increment(1);
-        Ok(Box::new(Counted {
+        let counted = Counted {
             population,
             open: self.0.open.clone(),
             _taken: [of_dialect, of_listener],
             _pass: pass,
-        }))
+        };
+        Ok((Box::new(counted), place))
+    }
+
+    /// Counts a connection of its address and of its user.
+    fn admit(
+        &self,
+        address: IpAddr,
+        caller: &Caller,
+        terms: &config::Terms,
+    ) -> Result<(Pass, SubjectPlace), Refused> {
+        let doorman = &self.0.backend.doorman;
+        let admitted = doorman.admit(address, terms).and_then(|pass| {
+            let mut place = SubjectPlace::default();
+            if let Some(identity) = caller.identity() {
+                doorman.seat(&mut place, &identity.subject, terms)?;
+            }
+            Ok((pass, place))
+        });
+        admitted.map_err(|too_many| {
+            let reason = too_many.limit.name();
+            counter!("hearthgate_connections_refused_total", "reason" => reason).increment(1);
+            refused(too_many)
+        })
     }
 }
 

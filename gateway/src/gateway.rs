@@ -5,6 +5,7 @@
 //! Stop: `/readyz` says no → listeners closed → clients told to come back elsewhere, outboxes written out →
 //! plugins saved and stopped → admin; all inside `shutdown.deadline`, and what is not done by then is cut off.
 
+mod announce;
 mod audit;
 mod controller;
 mod listeners;
@@ -15,7 +16,7 @@ mod watch;
 use crate::admin::{Admin, Control, Guard, Order, Permit, Phase, ReloadReport, State};
 use crate::auth::{Audit, Auth};
 use crate::bus::Bus;
-use crate::config::{Config, DialectName, Listener, Mount};
+use crate::config::{Config, Listener};
 use crate::connection::{Connections, Registry};
 use crate::listener::tls::{Secure, TlsError};
 use crate::listener::{Bound, Listening, Settings};
@@ -129,7 +130,7 @@ impl Gateway {
             .admin
             .map(|(bound, settings)| serve_admin(bound, settings, &config, state));
         let (addresses, addresses_seen) = cell::channel(listeners.addresses());
-        announce(&config, &listeners.addresses(), admin);
+        announce::announce(&config, &listeners.addresses(), admin);
         let watch = options
             .file
             .as_ref()
@@ -332,52 +333,4 @@ fn serve_admin(bound: Bound, settings: Settings, config: &Config, state: State) 
     }
     let admin = Admin::new(state, guard, permit);
     bound.serve(Arc::new(admin), settings)
-}
-
-fn spoken(dialects: &[DialectName]) -> String {
-    let each = dialects.iter().map(|dialect| match dialect {
-        DialectName::Native => "the native protocol".to_owned(),
-        DialectName::Plugin(name) => format!("the dialect of {name}"),
-    });
-    each.collect::<Vec<_>>().join(", ")
-}
-
-/// Says what runs where.
-fn announce(config: &Config, addresses: &[SocketAddr], admin: Option<SocketAddr>) {
-    for (listener, address) in config.listeners.iter().zip(addresses) {
-        for route in &listener.routes {
-            let (scheme, what) = match &route.mount {
-                Mount::Dialects(dialects) if listener.tls.is_some() => ("wss", spoken(dialects)),
-                Mount::Dialects(dialects) => ("ws", spoken(dialects)),
-                Mount::Plugin(name) if listener.tls.is_some() => {
-                    ("https", format!("the routes of {name}"))
-                }
-                Mount::Plugin(name) => ("http", format!("the routes of {name}")),
-            };
-            let url = format!("{scheme}://{address}{}", route.path);
-            tracing::info!(%url, %what, "serving");
-        }
-    }
-    if !config.plugins.directory.is_dir() {
-        let directory = config.plugins.directory.display();
-        tracing::warn!(%directory, "the plugins folder is not there: create it, or set plugins.directory");
-    }
-    if let Some(address) = admin {
-        let scheme = if config.admin.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        let url = format!("{scheme}://{address}");
-        let what = match Permit::requires_token(address, config.admin.require_token) {
-            true => "health, metrics and the admin API, for who has a token",
-            false => "health, metrics and the admin API, without authentication",
-        };
-        tracing::info!(%url, what, "serving");
-    }
-    let plugins = &config.plugins.directory;
-    for instance in config.instances.iter().filter(|i| i.enabled) {
-        tracing::info!(instance = %instance.name, plugin = %instance.plugin, "plugin configured");
-    }
-    tracing::info!(plugins = %plugins.display(), instances = config.instances.len(), version = env!("CARGO_PKG_VERSION"), "Hearthgate runs");
 }

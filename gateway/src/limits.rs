@@ -63,16 +63,13 @@ struct Counted<K: Hash + Eq + Clone> {
     counts: Arc<Counts<K>>,
 }
 
-/// A connection that was let in, until it is dropped.
+/// A connection of an address that was let in, until it is dropped.
 #[derive(Debug)]
-pub struct Pass {
-    _address: Counted<Network>,
-    _subject: Option<SubjectPass>,
-}
+pub struct Pass(#[expect(dead_code, reason = "it counts by being there")] Counted<Network>);
 
-/// A connection of a subject, until it is dropped.
-#[derive(Debug)]
-pub struct SubjectPass(#[expect(dead_code, reason = "it counts by being there")] Counted<Arc<str>>);
+/// A connection's place among those of its user, until it is dropped; empty while nobody knows whose it is.
+#[derive(Debug, Default)]
+pub struct SubjectPlace(Option<Counted<Arc<str>>>);
 
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
@@ -134,33 +131,31 @@ impl Doorman {
         }
     }
 
-    /// Counts a connection of an address, and of a subject where it has one.
-    ///
-    /// # Errors
-    /// One of them has as many as it may have.
-    pub fn admit(
-        &self,
-        address: IpAddr,
-        subject: Option<&str>,
-        terms: &Terms,
-    ) -> Result<Pass, TooMany> {
-        let network = Network::from(address);
-        let (limit, most) = (Limit::ConnectionsPerAddress, terms.max_per_address);
-        let address = count(&self.addresses, network, limit, most, terms)?;
-        let subject = subject.map(|subject| self.admit_subject(subject, terms));
-        Ok(Pass {
-            _address: address,
-            _subject: subject.transpose()?,
-        })
-    }
-
-    /// Counts a connection of a subject.
+    /// Counts a connection of an address.
     ///
     /// # Errors
     /// It has as many as it may have.
-    pub fn admit_subject(&self, subject: &str, terms: &Terms) -> Result<SubjectPass, TooMany> {
+    pub fn admit(&self, address: IpAddr, terms: &Terms) -> Result<Pass, TooMany> {
+        let (limit, most) = (Limit::ConnectionsPerAddress, terms.max_per_address);
+        count(&self.addresses, address.into(), limit, most, terms).map(Pass)
+    }
+
+    /// Counts a connection of a subject, and no more of the one that it was of before.
+    ///
+    /// # Errors
+    /// The subject has as many as it may have; the connection keeps the place that it has.
+    pub fn seat(
+        &self,
+        place: &mut SubjectPlace,
+        subject: &str,
+        terms: &Terms,
+    ) -> Result<(), TooMany> {
+        if place.0.as_ref().is_some_and(|one| *one.key == *subject) {
+            return Ok(());
+        }
         let (limit, most) = (Limit::ConnectionsPerSubject, terms.max_per_subject);
-        count(&self.subjects, subject.into(), limit, most, terms).map(SubjectPass)
+        place.0 = Some(count(&self.subjects, subject.into(), limit, most, terms)?);
+        Ok(())
     }
 }
 
@@ -267,25 +262,50 @@ mod tests {
     }
 
     #[test]
-    fn connections_of_an_address_and_of_a_subject_are_counted_while_they_are_open() {
+    fn connections_of_an_address_are_counted_while_they_are_open() {
         let doorman = Doorman::default();
         let terms = Terms {
             max_per_address: 2,
+            ..Terms::default()
+        };
+        let admit = |address| doorman.admit(ip(address), &terms);
+        let first = admit("192.0.2.1").expect("room");
+        let second = admit("192.0.2.1").expect("room");
+        let full = admit("192.0.2.1").expect_err("the address has two");
+        assert_eq!(full.limit, Limit::ConnectionsPerAddress);
+        let other = admit("192.0.2.9").expect("another address");
+        drop((first, second));
+        let again = admit("192.0.2.1").expect("room again");
+        drop((again, other));
+        assert!(doorman.addresses.0.lock().is_empty());
+    }
+
+    #[test]
+    fn a_place_among_a_subjects_connections_moves_and_is_given_back() {
+        let doorman = Doorman::default();
+        let mut terms = Terms {
             max_per_subject: 1,
             ..Terms::default()
         };
-        let admit = |address, subject| doorman.admit(ip(address), subject, &terms);
-        let first = admit("192.0.2.1", Some("ada")).expect("room");
-        let second = admit("192.0.2.1", None).expect("room");
-        let full = admit("192.0.2.1", None).expect_err("the address has two");
-        assert_eq!(full.limit, Limit::ConnectionsPerAddress);
-        let full = admit("192.0.2.9", Some("ada")).expect_err("ada has one");
+        let (mut one, mut two) = (SubjectPlace::default(), SubjectPlace::default());
+        assert_eq!(doorman.seat(&mut one, "ada", &terms), Ok(()));
+        assert_eq!(doorman.seat(&mut one, "ada", &terms), Ok(()), "it is hers");
+        assert_eq!(doorman.seat(&mut two, "eve", &terms), Ok(()));
+        let full = doorman
+            .seat(&mut two, "ada", &terms)
+            .expect_err("ada has one");
         assert_eq!(full.limit, Limit::ConnectionsPerSubject);
-        let _other = admit("192.0.2.9", Some("eve")).expect("another user elsewhere");
-        drop((first, second));
-        let again = admit("192.0.2.1", Some("ada")).expect("room again");
-        drop((again, _other));
-        assert!(doorman.addresses.0.lock().is_empty() && doorman.subjects.0.lock().is_empty());
+        let mut third = SubjectPlace::default();
+        let kept = doorman.seat(&mut third, "eve", &terms);
+        assert!(kept.is_err(), "who was refused keeps the place of before");
+        doorman.seat(&mut one, "bob", &terms).expect("room");
+        doorman.seat(&mut two, "ada", &terms).expect("given back");
+        doorman.seat(&mut third, "eve", &terms).expect("given back");
+        terms.dry_run = [Limit::ConnectionsPerSubject].into_iter().collect();
+        doorman.seat(&mut third, "ada", &terms).expect("tried out");
+        assert_eq!(doorman.subjects.0.lock().get("ada"), Some(&2));
+        drop((one, two, third));
+        assert!(doorman.subjects.0.lock().is_empty());
     }
 
     #[test]
@@ -303,13 +323,13 @@ mod tests {
         let open: Vec<_> = (0..3)
             .map(|_| {
                 doorman.knock(address, &terms).expect("tried out");
-                doorman.admit(address, None, &terms).expect("tried out")
+                doorman.admit(address, &terms).expect("tried out")
             })
             .collect();
         terms.dry_run = [].into_iter().collect();
         assert!(doorman.knock(address, &terms).is_err());
-        assert!(doorman.admit(address, None, &terms).is_err());
+        assert!(doorman.admit(address, &terms).is_err());
         drop(open);
-        assert!(doorman.admit(address, None, &terms).is_ok());
+        assert!(doorman.admit(address, &terms).is_ok());
     }
 }

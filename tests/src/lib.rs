@@ -6,6 +6,7 @@
 //! ([`wait::PATIENCE`]) that only a failing test reaches. It panics instead of returning errors: a test has no other use for them.
 
 pub mod admin;
+pub mod canaries;
 pub mod client;
 pub mod gateway;
 pub mod journal;
@@ -21,6 +22,7 @@ pub mod wait;
 pub mod witness;
 
 pub use admin::Admin;
+pub use canaries::Canaries;
 pub use client::Client;
 pub use gateway::{Gateway, Signal};
 pub use setup::Setup;

@@ -85,7 +85,8 @@ impl Issuer {
 }
 
 /// Base64 for URLs, without padding (RFC 4648, section 5).
-fn base64url(bytes: &[u8]) -> String {
+#[must_use]
+pub fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {

@@ -1,11 +1,12 @@
 //! Keys that signatures are checked with, and the algorithms that fit each: what a token says of its algorithm never
 //! decides how a key is used (RFC 8725, section 3.1).
 
-use super::AuthError;
-use crate::config::auth::Issuer;
+use super::{AuthError, SigningKey};
+use crate::config::auth::{Issuer, Keys};
 use crate::config::{SecretSource, auth::ALGORITHMS};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Validation};
+use std::path::Path;
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
@@ -115,6 +116,37 @@ impl Key {
     }
 }
 
+/// What is wrong, as far as can be seen from here, with the keys that a configuration names: a key of the configuration,
+/// below `auth`, and a sentence.
+#[must_use]
+pub fn problems(config: &crate::config::Auth) -> Vec<(String, String)> {
+    let issuers = config.issuers.iter().enumerate();
+    let mut found: Vec<_> = issuers
+        .filter_map(|(i, issuer)| match &issuer.keys {
+            // Only the service itself has its credentials; another process can't tell.
+            Keys::Local(SecretSource::Credential(name))
+                if SecretSource::credential(name).is_err() =>
+            {
+                None
+            }
+            Keys::Local(source) => {
+                let BadKey(why) = Key::local(issuer, source).err()?;
+                Some((
+                    format!("issuer.{i}.key"),
+                    format!("{why}; as it is, this issuer's tokens are refused"),
+                ))
+            }
+            Keys::Remote { .. } => None,
+        })
+        .collect();
+    if let Some(path) = &config.login.signing_key
+        && let Err(BadKey(why)) = SigningKey::load(path)
+    {
+        found.push(("login.signing-key".to_owned(), why));
+    }
+    found
+}
+
 fn validation(issuer: &Issuer, algorithms: Vec<Algorithm>) -> Validation {
     let mut validation = Validation::new(algorithms[0]);
     validation.algorithms = algorithms;
@@ -145,19 +177,24 @@ pub(super) fn read(source: &SecretSource) -> Result<Zeroizing<Vec<u8>>, BadKey> 
                 "the environment variable {name} is not set"
             ))),
         },
-        SecretSource::File(path) => {
-            let bytes = std::fs::read(path);
-            let bytes = bytes.map_err(|e| BadKey(format!("{}: {e}", path.display())))?;
-            let mut bytes = Zeroizing::new(bytes);
-            if bytes.last() == Some(&b'\n') {
-                bytes.pop();
-            }
-            if bytes.last() == Some(&b'\r') {
-                bytes.pop();
-            }
-            Ok(bytes)
+        SecretSource::File(path) => read_file(path),
+        SecretSource::Credential(name) => {
+            read_file(&SecretSource::credential(name).map_err(BadKey)?)
         }
     }
+}
+
+fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, BadKey> {
+    let bytes = std::fs::read(path);
+    let bytes = bytes.map_err(|e| BadKey(format!("{}: {e}", path.display())))?;
+    let mut bytes = Zeroizing::new(bytes);
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    if bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    Ok(bytes)
 }
 
 /// What begins as PEM is never taken for a secret: a public key is public, and who has it could sign with it.

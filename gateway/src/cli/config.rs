@@ -77,6 +77,9 @@ pub fn load(file: Option<PathBuf>, no_plugin: NoPlugin) -> Result<Checked, Strin
         return Err(loaded.problems(errors.into_iter().map(place)).to_string());
     }
     let mut warnings = loaded.problems(warnings.into_iter().map(place)).headlines();
+    let keys = crate::auth::key_problems(&loaded.config.auth).into_iter();
+    let keys = keys.map(|(key, why)| ("auth".to_owned(), key, why));
+    warnings.extend(loaded.problems(keys).headlines());
     warnings.extend(super::unsafe_settings::warnings(&loaded.config));
     if let Some(file) = file.as_ref().filter(|_| loaded.is_blank()) {
         let name = file.path.display();
@@ -95,15 +98,8 @@ fn secrets_without_value(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     for instance in config.instances.iter().filter(|i| i.enabled) {
         for (name, source) in &instance.secrets {
-            let why = match source {
-                SecretSource::Env(variable) if std::env::var_os(variable).is_some() => continue,
-                SecretSource::Env(variable) => {
-                    format!("the environment variable {variable} is not set here")
-                }
-                SecretSource::File(path) => match std::fs::File::open(path) {
-                    Ok(_) => continue,
-                    Err(error) => format!("{}: {error}", path.display()),
-                },
+            let Some(why) = without_value(source) else {
+                continue;
             };
             problems.push(Problem {
                 instance: instance.name.clone(),
@@ -114,6 +110,26 @@ fn secrets_without_value(config: &Config) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Why a secret has no value here.
+fn without_value(source: &SecretSource) -> Option<String> {
+    let unreadable = |path: &Path| match std::fs::File::open(path) {
+        Ok(_) => None,
+        Err(error) => Some(format!("{}: {error}", path.display())),
+    };
+    match source {
+        SecretSource::Env(variable) if std::env::var_os(variable).is_some() => None,
+        SecretSource::Env(variable) => Some(format!(
+            "the environment variable {variable} is not set here"
+        )),
+        SecretSource::File(path) => unreadable(path),
+        // Only the service itself has its credentials; another process can't tell.
+        SecretSource::Credential(name) => {
+            let path = SecretSource::credential(name).ok()?;
+            unreadable(&path)
+        }
+    }
 }
 
 /// The process's environment, as far as it is text.

@@ -17,7 +17,7 @@ struct Authenticated<'a> {
     expires_at: Option<Timestamp>,
 }
 
-/// A token that is not taken changes nothing.
+/// A token that is not taken changes nothing, nor does one whose user has as many connections as a user may have.
 pub(super) async fn run(
     context: &mut Context,
     id: Option<&RawValue>,
@@ -34,6 +34,16 @@ pub(super) async fn run(
         }
     })?;
     let identity = verified.identity.clone();
+    let terms = context.terms.load();
+    let doorman = &context.backend.doorman;
+    let seated = doorman.seat(&mut context.place, &identity.subject, &terms);
+    seated.map_err(|too_many| {
+        let refusal = Refusal::new(ErrorCode::RateLimited, too_many.sentence());
+        Refusal {
+            details: serde_json::json!({ "limit": too_many.limit.name() }),
+            ..refusal.retry_after(too_many.after)
+        }
+    })?;
     let access = auth.access(Some(&identity));
     let expires_at = verified.expires_at;
     context.client = Arc::new(Client {

@@ -127,6 +127,12 @@ fn claims(section: &Section<'_>) -> Vec<(Vec<String>, Vec<Value>)> {
 }
 
 fn pattern(text: &str) -> Result<Pattern, String> {
+    // A word that is misspelt would be a topic that nobody ever publishes on.
+    if text.replace(SUBJECT, "").contains(['{', '}']) {
+        return Err(format!(
+            "{text:?}: only {SUBJECT} stands for something in a topic"
+        ));
+    }
     if !text.contains(SUBJECT) {
         let filter = TopicFilter::parse(text).map_err(|e| e.to_string())?;
         return Ok(Pattern::Fixed(filter));

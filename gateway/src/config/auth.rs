@@ -130,6 +130,7 @@ impl Auth {
     pub(super) fn read(section: &Section<'_>) -> Self {
         let issuers = section.sections("issuer");
         let numbered = issuers.iter().enumerate();
+        different_names(&issuers);
         Self {
             max_token_bytes: section.number("max-token"),
             expiry_warning: section.span("expiry-warning"),
@@ -139,6 +140,19 @@ impl Auth {
             tokens: named(section, "tokens", ApiToken::read),
             users: named(section, "users", User::read),
             login: Login::read(&section.section("login")),
+        }
+    }
+}
+
+/// Logs and metrics tell issuers by their names.
+fn different_names(issuers: &[Section<'_>]) {
+    let mut names = Vec::new();
+    for issuer in issuers {
+        match issuer.text("name") {
+            Some(name) if names.contains(&name) => {
+                issuer.problem("name", "another issuer has this name");
+            }
+            name => names.extend(name),
         }
     }
 }
@@ -200,16 +214,12 @@ fn keys(section: &Section<'_>) -> Option<Keys> {
             })
         }
         (true, None) => {
-            let key = section.section("key");
-            match (key.has("env"), key.has("file")) {
-                (true, false) => Some(Keys::Local(SecretSource::Env(key.text("env")?))),
-                (false, true) => Some(Keys::Local(SecretSource::File(key.path("file")))),
-                _ => {
-                    let why = "say where it is: { file = \"PATH\" } or { env = \"VARIABLE\" }";
-                    section.problem("key", why);
-                    None
-                }
+            let source = SecretSource::read(&section.section("key"));
+            if source.is_none() {
+                let why = "say where it is: { file = \"PATH\" }, { env = \"VARIABLE\" } or { credential = \"NAME\" }";
+                section.problem("key", why);
             }
+            source.map(Keys::Local)
         }
         _ => {
             let why = "say where its keys are: key = { file = \"PATH\" } or jwks = \"https://…\" (one of them)";
@@ -270,7 +280,7 @@ impl ApiToken {
 }
 
 fn hex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = [0; 32];

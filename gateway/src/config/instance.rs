@@ -47,6 +47,42 @@ pub enum SecretSource {
     Env(String),
     /// A file, whose last line break is cut off.
     File(PathBuf),
+    /// A credential that systemd hands to its service, by name: a file, too (systemd.exec(5), CREDENTIALS).
+    Credential(String),
+}
+
+/// The folder of systemd's credentials.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+impl SecretSource {
+    /// Reads one of the ways to say it; `None`: there is none, or more than one.
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let text = |name| section.text(name).unwrap_or_default();
+        match ["env", "file", "credential"].map(|name| section.has(name)) {
+            [true, false, false] => Some(Self::Env(text("env"))),
+            [false, true, false] => Some(Self::File(section.path("file"))),
+            [false, false, true] => {
+                let name = text("credential");
+                // The name becomes the name of a file: it must not lead out of the folder.
+                if matches!(&*name, "" | "." | "..") || name.contains(['/', '\0']) {
+                    section.problem("credential", "is no name of a credential");
+                }
+                Some(Self::Credential(name))
+            }
+            _ => None,
+        }
+    }
+
+    /// The file in which a credential is.
+    ///
+    /// # Errors
+    /// This process was given none.
+    pub fn credential(name: &str) -> Result<PathBuf, String> {
+        let folder = std::env::var_os(CREDENTIALS).ok_or_else(|| {
+            format!("credential {name}: {CREDENTIALS} is not set; systemd sets it where the unit has LoadCredential=")
+        })?;
+        Ok(PathBuf::from(folder).join(name))
+    }
 }
 
 /// What an instance may do: nothing that is not named here.
@@ -188,14 +224,10 @@ fn plugin(section: &Section<'_>) -> String {
 fn secrets(section: &Section<'_>) -> BTreeMap<String, SecretSource> {
     let mut secrets = BTreeMap::new();
     for (name, place, secret) in section.named("secrets") {
-        let source = match (secret.has("env"), secret.has("file")) {
-            (true, false) => SecretSource::Env(secret.text("env").unwrap_or_default()),
-            (false, true) => SecretSource::File(secret.path("file")),
-            _ => {
-                let why = "say where it comes from: { env = \"VARIABLE\" } or { file = \"PATH\" }";
-                section.report().add(place, secret.name(), why);
-                continue;
-            }
+        let Some(source) = SecretSource::read(&secret) else {
+            let why = "say where it comes from: { env = \"VARIABLE\" }, { file = \"PATH\" } or { credential = \"NAME\" }";
+            section.report().add(place, secret.name(), why);
+            continue;
         };
         secrets.insert(name.to_owned(), source);
     }

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, as its author reads it.
 
+use super::reference::auth::{AUTH, ISSUER, LOGIN, TOKEN, USER};
 use super::tree::Place;
 use std::fmt;
 use std::path::PathBuf;
@@ -91,6 +92,20 @@ impl Origin {
         (line, before[start..].chars().count() + 1)
     }
 
+    /// Whether the line there may have a secret in it, whatever is wrong with it: it names one, or stands in a table of
+    /// such. Of a line that is no TOML nothing more is known than its words.
+    fn may_tell(&self, at: usize) -> bool {
+        let at = self.floor(at);
+        let start = self.text[..at].rfind('\n').map_or(0, |i| i + 1);
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        let mut headers = self.text[..start].lines().rev().map(str::trim_start);
+        let table = headers.find(|line| line.starts_with('['));
+        let of_secrets = |table: &str| {
+            table.contains("secrets") || table.contains("auth") && !says_no_secret(line)
+        };
+        names_a_secret(line) || table.is_some_and(of_secrets)
+    }
+
     fn floor(&self, at: usize) -> usize {
         let mut at = at.min(self.text.len());
         while !self.text.is_char_boundary(at) {
@@ -110,6 +125,7 @@ impl fmt::Display for Problems {
             // What stands where a secret should be named may be the secret itself.
             if let Place::Text(span) = &problem.place
                 && !is_secret(&problem.key)
+                && !self.origin.may_tell(span.start)
             {
                 let (line, column) = self.origin.position(span.start);
                 let shown = self.origin.text.lines().nth(line - 1).unwrap_or_default();
@@ -131,6 +147,43 @@ pub fn is_secret(key: &str) -> bool {
     let auth = parts.next() == Some("auth");
     let hidden = |part| matches!(part, "key" | "hash" | "password-hash" | "signing-key");
     parts.nth(1) == Some("secrets") || auth && key.split('.').any(hidden)
+}
+
+/// Whether a line sets what may be a secret.
+fn names_a_secret(line: &str) -> bool {
+    const NAMES: [&str; 6] = ["secret", "token", "password", "passphrase", "key", "hash"];
+    /// Keys of ours that sound like secrets, and are none.
+    const HARMLESS: [&str; 5] = [
+        "query-token",
+        "require-token",
+        "max-token",
+        "hashes",
+        "keys",
+    ];
+    let mut line = line.to_lowercase();
+    for harmless in HARMLESS {
+        line = line.replace(harmless, "");
+    }
+    let set = |name: &str| {
+        let mut found = line.match_indices(name);
+        // Behind it, perhaps after a quote, comes what it is set to.
+        found.any(|(at, _)| {
+            let rest = line[at + name.len()..].trim_start_matches(['s', '"', '\'']);
+            let rest = rest.trim_start();
+            rest.starts_with(['=', ':', '.', ']'])
+        })
+    };
+    NAMES.into_iter().any(set)
+}
+
+/// Whether a line of `[auth]` begins with a key of it that holds no secret, or is the head of a table.
+fn says_no_secret(line: &str) -> bool {
+    let key = line.split(['=', '.']).next().unwrap_or_default().trim();
+    let known = [AUTH, ISSUER, TOKEN, USER, LOGIN].into_iter().flatten();
+    let mut harmless = known
+        .map(|key| key.name)
+        .filter(|name| !names_a_secret(&format!("{name} =")));
+    line.trim_start().starts_with('[') || harmless.any(|name| name == key)
 }
 
 /// A line of the file without what could move a terminal's cursor.

@@ -12,6 +12,7 @@ use crate::config::DialectName;
 use crate::dialects::encoder::Seat;
 use crate::dialects::{Flow, Native, Plugin, welcome};
 use crate::event::Timestamp;
+use crate::limits::SubjectPlace;
 use crate::plugins::api::{Client, DialectClient};
 use crate::shard::{Lane, Link, LiveTerms, Registration, Status, Wire};
 use bytes::Bytes;
@@ -38,6 +39,7 @@ pub(super) struct Opening {
     terms: LiveTerms,
     limit: Duration,
     caller: Caller,
+    place: SubjectPlace,
 }
 
 /// An open connection: its reading side, what it sent early, and its place in the registry.
@@ -51,6 +53,7 @@ impl Opening {
         seat: Option<Seat>,
         entrance: &Entrance,
         caller: Caller,
+        place: SubjectPlace,
     ) -> Self {
         let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
         let query = request.uri().query().unwrap_or("");
@@ -69,6 +72,7 @@ impl Opening {
             terms: entrance.terms(dialect),
             limit: entrance.handshake_timeout(),
             caller,
+            place,
         }
     }
 
@@ -167,7 +171,7 @@ impl Opening {
                 };
                 let (link, terms, status) = (link.clone(), self.terms, status.clone());
                 let plugin = Plugin::new(backend, instance, link, terms, status, client, seat);
-                Dialect::Plugin(Box::new(plugin))
+                Dialect::Plugin(Box::new(plugin.in_place(self.place)))
             }
             _ => {
                 let client = Client {
@@ -182,6 +186,7 @@ impl Opening {
                     status.clone(),
                     Arc::new(client),
                     self.terms,
+                    self.place,
                 );
                 Dialect::Native(Native::new(context))
             }

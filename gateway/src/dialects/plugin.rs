@@ -3,11 +3,12 @@
 
 use super::encoder::Seat;
 use super::{Flow, complaint};
-use crate::auth::{Caller, Token};
+use crate::auth::{Caller, Identity, Token, Verified};
 use crate::commands::Backend;
 use crate::commands::handler::Calls;
 use crate::config::Limit;
 use crate::event::{Filter, InstanceName};
+use crate::limits::SubjectPlace;
 use crate::plugins::DialectHandle;
 use crate::plugins::api::{Action, CallError, Client, DialectClient, Rejection, ReplyError};
 use crate::protocol::request::Policy;
@@ -44,6 +45,7 @@ pub struct Plugin {
     next_subscription: u64,
     calls: Calls,
     replies: (mpsc::Sender<HandlerReply>, mpsc::Receiver<HandlerReply>),
+    place: SubjectPlace,
     /// Keeps the dialect's encoder at work.
     _seat: Seat,
 }
@@ -71,8 +73,15 @@ impl Plugin {
             next_subscription: 1,
             calls: Calls::default(),
             replies: mpsc::channel(REPLY_QUEUE),
+            place: SubjectPlace::default(),
             _seat: seat,
         }
+    }
+
+    /// The same, with its place among its user's connections.
+    #[must_use]
+    pub fn in_place(self, place: SubjectPlace) -> Self {
+        Self { place, ..self }
     }
 
     /// The connection is open.
@@ -212,18 +221,23 @@ impl Plugin {
         let token = Token::new(token);
         let checked = auth.authenticate(&token, &self.client.address);
         let outcome = match checked.await {
-            Ok(verified) => {
-                let identity = verified.identity.clone();
-                self.client.caller = Caller::Identified(verified.clone());
-                self.link
-                    .identify(verified, auth.access(Some(&identity)))
-                    .await;
-                Ok(identity)
-            }
+            Ok(verified) => self.identify(verified).await,
             Err(error) => Err(error.to_string()),
         };
         let actions = dialect.on_authenticated(self.client.clone(), outcome).await;
         self.queue(actions, waiting);
+    }
+
+    /// Is somebody from now on, unless they have as many connections as a user may have.
+    async fn identify(&mut self, verified: Verified) -> Result<Arc<Identity>, String> {
+        let identity = verified.identity.clone();
+        let doorman = &self.backend.doorman;
+        let seated = doorman.seat(&mut self.place, &identity.subject, &self.terms.load());
+        seated.map_err(|too_many| too_many.sentence().to_owned())?;
+        self.client.caller = Caller::Identified(verified.clone());
+        let access = self.backend.auth.access(Some(&identity));
+        self.link.identify(verified, access).await;
+        Ok(identity)
     }
 
     /// Calls a handler in a task of its own; its reply comes back through the session's queue.

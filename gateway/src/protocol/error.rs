@@ -24,7 +24,8 @@ pub enum ErrorCode {
     Forbidden,
     /// The token is not valid, or none can be checked here.
     AuthenticationFailed,
-    /// Too many messages, or too many calls under way. Temporary. Who goes on for long is closed with 4429.
+    /// Too many messages, too many calls under way, or too many connections of the user that one wants to be. Temporary. Who
+    /// sends too much for long is closed with 4429.
     RateLimited,
     /// The handler plugin failed at this message.
     HandlerFailed,

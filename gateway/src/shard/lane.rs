@@ -141,6 +141,37 @@ impl DataLane {
         self.bytes
     }
 
+    /// Takes out what its client may not have any more; how many events that were. No gap tells of them: it would say
+    /// that there was something.
+    pub fn keep(&mut self, may: impl Fn(&Event) -> bool) -> u64 {
+        let mut gone = 0;
+        for item in &mut self.items {
+            match item {
+                Item::Event(payload, _) if !may(payload.event()) => {
+                    self.events -= 1;
+                    self.bytes -= payload.frame().len();
+                    gone += 1;
+                    *item = Item::Replaced;
+                }
+                Item::Replay(events) => {
+                    let before = events.len();
+                    events.retain(|event| may(event));
+                    gone += before - events.len();
+                }
+                Item::Event(..) | Item::Replaced => {}
+            }
+        }
+        if gone > 0 {
+            self.items.retain(|item| !matches!(item, Item::Replaced));
+            self.replaced = 0;
+            if self.latest.is_some() {
+                self.latest = Some(Box::new(self.places()));
+            }
+            self.rest();
+        }
+        gone as u64
+    }
+
     /// Lets everything go.
     pub fn clear(&mut self) {
         *self = Self::default();

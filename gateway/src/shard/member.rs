@@ -181,6 +181,20 @@ impl Member {
         self.warned = false;
     }
 
+    /// Takes out of the outbox what it may not get any more, by its access as it is now.
+    pub(super) fn purge(&mut self) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let gone = outbox.keep(|event| self.may_get(event));
+        self.outbox = outbox;
+        if gone > 0 {
+            self.status.add_dropped(gone);
+            self.status.set_queued(self.outbox.queued());
+            let reason = "rights";
+            metrics::counter!("hearthgate_deliveries_dropped_total", "reason" => reason)
+                .increment(gone);
+        }
+    }
+
     /// How its token stands. That it runs out is told once.
     pub(super) fn standing(&mut self, now: Timestamp) -> Standing {
         let Some(verified) = &self.verified else {

@@ -82,6 +82,12 @@ impl Outbox {
         self.data.replay(events);
     }
 
+    /// Takes out the events that its client may not have any more, but for those of the write that the socket has begun
+    /// to take; how many.
+    pub fn keep(&mut self, may: impl Fn(&Event) -> bool) -> u64 {
+        self.data.keep(may)
+    }
+
     /// Adds the last words. `at_once`: without the events that wait.
     pub fn farewell(&mut self, frames: impl IntoIterator<Item = Bytes>, at_once: bool) {
         if at_once {

@@ -172,7 +172,7 @@ pub const DESCRIBED: &[Described] = &[
     ),
     counter(
         "hearthgate_deliveries_dropped_total",
-        "Events dropped from clients' outboxes, by dialect and reason; slow: the client did not read in time. A native one was told of the gap.",
+        "Events dropped from clients' outboxes, by dialect and reason; slow: the client did not read in time, and a native one was told of the gap; rights: they waited when the client's rights shrank.",
     ),
     counter(
         "hearthgate_frames_sent_total",

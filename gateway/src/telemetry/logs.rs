@@ -48,7 +48,11 @@ impl LogControl {
 /// Crates that tell at `trace` of every instruction that they compile: nobody who asks for `trace` means them.
 const COMPILER: [&str; 3] = ["cranelift", "regalloc2", "wasmtime"];
 
-/// The filter; the configuration has checked that it is one. The compiler's crates are held at `warn` unless it names them.
+/// The crate that writes at `trace` whatever it sends for plugins, their credentials among it. It is never let.
+const TELLTALE: &str = "tungstenite";
+
+/// The filter; the configuration has checked that it is one. The compiler's crates are held at `warn` unless it names
+/// them; whoever would tell secrets is held below `trace` though it is named.
 fn targets(filter: &str) -> Targets {
     let info = Targets::new().with_default(tracing::Level::INFO);
     let mut targets: Targets = filter.parse().unwrap_or(info);
@@ -61,7 +65,20 @@ fn targets(filter: &str) -> Targets {
             targets = targets.with_target(name, held);
         }
     }
-    targets
+    let discreet = |level: LevelFilter| level.min(LevelFilter::DEBUG);
+    let named: Vec<_> = targets
+        .iter()
+        .map(|(name, level)| (name.to_owned(), level))
+        .collect();
+    let of_it = named.iter().filter(|(name, _)| name.starts_with(TELLTALE));
+    let held = of_it.map(|(name, level)| (name.clone(), discreet(*level)));
+    let default = discreet(targets.default_level().unwrap_or(LevelFilter::OFF));
+    // The first is for all that is not named; what is named stands above it.
+    let held: Vec<_> = [(TELLTALE.to_owned(), default)]
+        .into_iter()
+        .chain(held)
+        .collect();
+    targets.with_targets(held)
 }
 
 /// Writes each event as one line, whatever its fields contain.
@@ -132,6 +149,34 @@ mod tests {
             ),
             ("error", "wasmtime::runtime", Level::WARN, false),
             ("hearthgate=debug", "wasmtime::runtime", Level::ERROR, false),
+            ("trace", "tungstenite::protocol", Level::TRACE, false),
+            ("trace", "tungstenite::protocol", Level::DEBUG, true),
+            ("info", "tungstenite::protocol", Level::DEBUG, false),
+            (
+                "tungstenite=trace",
+                "tungstenite::protocol",
+                Level::TRACE,
+                false,
+            ),
+            (
+                "tungstenite=trace",
+                "tungstenite::protocol",
+                Level::DEBUG,
+                true,
+            ),
+            (
+                "info,tungstenite::protocol=trace",
+                "tungstenite::protocol",
+                Level::TRACE,
+                false,
+            ),
+            ("tung=trace", "tungstenite::protocol", Level::TRACE, false),
+            (
+                "error,tungstenite=warn",
+                "tungstenite::protocol",
+                Level::WARN,
+                true,
+            ),
         ] {
             let enabled = targets(filter).would_enable(target, &level);
             assert_eq!(enabled, expected, "{filter}: {target} at {level}");

@@ -6,6 +6,7 @@ mod edges;
 mod links;
 mod names;
 mod places;
+mod shown;
 mod size;
 mod source;
 

@@ -64,7 +64,7 @@ pub const ISSUER: &[Key] = &[
         "key",
         Shape::Section(KEY),
         "",
-        "Its key, { file = \"PATH\" } or { env = \"VARIABLE\" }: a public key as PEM, or a secret of at least 32 bytes for HS256, HS384, HS512.",
+        "Its key, { file = \"PATH\" }, { env = \"VARIABLE\" } or { credential = \"NAME\" }: a public key as PEM, or a secret of at least 32 bytes for HS256, HS384, HS512.",
     ),
     Key::new(
         "jwks",
@@ -122,7 +122,7 @@ pub const ISSUER: &[Key] = &[
     ),
 ];
 
-/// Where a key is kept; one of the two.
+/// Where a key is kept; one of the three.
 pub const KEY: &[Key] = &[
     Key::new("env", Shape::Text, "", "An environment variable."),
     Key::new(
@@ -130,6 +130,12 @@ pub const KEY: &[Key] = &[
         Shape::Path,
         "",
         "A file; of a secret its last line break is cut off.",
+    ),
+    Key::new(
+        "credential",
+        Shape::Text,
+        "",
+        "A credential that systemd loads for the service (LoadCredential=).",
     ),
 ];
 

@@ -211,7 +211,7 @@ const MAX_PER_SUBJECT: Key = Key::new(
     "max-connections-per-subject",
     Shape::Count(0, 10_000_000),
     "0",
-    "Most connections of one user, wherever from; 0: no limit. Beyond it the answer is 429.",
+    "Most connections of one user, wherever from; 0: no limit. Beyond it the answer is 429; one who wants to become that user on an open connection is refused, and stays who it was.",
 );
 
 const HANDSHAKES_PER_SECOND: Key = Key::new(

@@ -24,7 +24,7 @@ pub const INSTANCE: &[Key] = &[
         "secrets",
         Shape::Named(SECRET),
         "",
-        "The secrets it may use: NAME = { env = \"VARIABLE\" } or { file = \"PATH\" }.",
+        "The secrets it may use: NAME = { env = \"VARIABLE\" }, { file = \"PATH\" } or { credential = \"NAME\" }.",
     ),
     Key::new(
         "tls-ca",
@@ -41,7 +41,7 @@ pub const INSTANCE: &[Key] = &[
     Key::new("limits", Shape::Section(LIMITS), "", "What it may use up."),
 ];
 
-/// Where a secret comes from; one of the two.
+/// Where a secret comes from; one of the three.
 pub const SECRET: &[Key] = &[
     Key::new(
         "env",
@@ -54,6 +54,12 @@ pub const SECRET: &[Key] = &[
         Shape::Path,
         "",
         "A file; its last line break is cut off.",
+    ),
+    Key::new(
+        "credential",
+        Shape::Text,
+        "",
+        "A credential that systemd loads for the service (LoadCredential=).",
     ),
 ];
 

@@ -162,10 +162,13 @@ fn read(source: &SecretSource) -> Result<Secret, String> {
                 Err(format!("environment variable {variable} is not UTF-8"))
             }
         },
-        SecretSource::File(path) => {
-            read_file(path).map_err(|reason| format!("file {}: {reason}", path.display()))
-        }
+        SecretSource::File(path) => read_named(path),
+        SecretSource::Credential(name) => read_named(&SecretSource::credential(name)?),
     }
+}
+
+fn read_named(path: &Path) -> Result<Secret, String> {
+    read_file(path).map_err(|reason| format!("file {}: {reason}", path.display()))
 }
 
 fn read_file(path: &Path) -> Result<Secret, String> {

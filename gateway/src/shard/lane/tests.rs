@@ -112,3 +112,25 @@ fn a_gap_waits_for_an_event_to_follow_it() {
     assert_eq!(lane.take_gap().expect("a gap").dropped, 1);
     assert!(lane.take_gap().is_none());
 }
+
+#[test]
+fn what_may_not_be_read_any_more_is_taken_out_without_a_word() {
+    let mut lane = DataLane::default();
+    lane.replay(vec![event(1, "open"), event(2, "closed")]);
+    for (seq, topic) in [(3, "closed"), (4, "open"), (5, "closed"), (6, "open")] {
+        push(&mut lane, seq, topic, true);
+    }
+    let open = |event: &Event| event.draft.topic.as_str() == "open";
+    // The fourth has given way to the sixth already, and the third to the fifth.
+    assert_eq!(lane.keep(open), 2);
+    assert_eq!(lane.len(), 1);
+    let size = push::event(&event(6, "open")).len();
+    assert_eq!(lane.bytes(), size);
+    // The places of the rest are still known: a newer event takes the place of the right one.
+    push(&mut lane, 7, "open", true);
+    assert_eq!(lane.len(), 1);
+    let gap = lane.take_gap().expect("a gap of what gave way");
+    assert_eq!(gap.last_seq, 6, "and of nothing that was taken out");
+    assert_eq!(seqs(&mut lane), [1, 7]);
+    assert_eq!(lane.keep(|_| false), 0);
+}

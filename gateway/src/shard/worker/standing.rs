@@ -54,7 +54,10 @@ impl Worker {
         match &self.auth {
             // What has changed since the connection asked is not passed over.
             Some(auth) => self.review_one(slot, &auth.clone()),
-            None => self.withdraw(slot),
+            None => {
+                self.members[slot as usize].purge();
+                self.withdraw(slot);
+            }
         }
     }
 
@@ -76,6 +79,7 @@ impl Worker {
             return;
         }
         member.access = auth.access(member.identity());
+        member.purge();
         self.withdraw(slot);
     }
 
