@@ -15,26 +15,27 @@ use tokio::time::Instant;
 /// The time in which a connection may have as many snapshots as subscriptions.
 const REFILL: Duration = Duration::from_secs(60);
 
-/// How many snapshots a connection may still have: one costs the gateway far more than the command costs the client.
+/// The snapshots that a connection has had of late: one costs the gateway far more than the command costs the client.
 #[derive(Debug, Default)]
 pub(super) struct Snapshots {
-    /// What is left, and when that was. `None`: there was none yet.
-    left: Option<(f64, Instant)>,
+    /// How many still count, and when that was; they fade away over a minute. `None`: there was none yet.
+    had: Option<(f64, Instant)>,
 }
 
 impl Snapshots {
     /// Takes one of those that there may be in a minute; or says when there will be one.
     fn take(&mut self, now: Instant, most: usize) -> Result<(), Duration> {
         let most = most.max(1) as f64;
-        let (left, since) = self.left.unwrap_or((most, now));
+        let (had, since) = self.had.unwrap_or((0.0, now));
         let rate = most / REFILL.as_secs_f64();
-        let left = (left + now.duration_since(since).as_secs_f64() * rate).min(most);
-        let outcome = match left >= 1.0 {
-            true => Ok(left - 1.0),
-            false => Err(Duration::from_secs_f64((1.0 - left) / rate)),
-        };
-        self.left = Some((outcome.unwrap_or(left), now));
-        outcome.map(drop)
+        let had = (had - now.duration_since(since).as_secs_f64() * rate).max(0.0);
+        let over = had + 1.0 - most;
+        if over > 0.0 {
+            self.had = Some((had, now));
+            return Err(Duration::from_secs_f64(over / rate));
+        }
+        self.had = Some((had + 1.0, now));
+        Ok(())
     }
 }
 
@@ -116,6 +117,10 @@ mod tests {
             assert_eq!(snapshots.take(now, 4), Ok(()));
         }
         assert_eq!(snapshots.take(now, 4), Err(Duration::from_secs(15)));
+        assert_eq!(snapshots.take(now, 5), Ok(()), "the limit was raised");
+        assert_eq!(snapshots.take(now, 4), Err(Duration::from_secs(30)));
+        now += Duration::from_secs(15);
+        assert!(snapshots.take(now, 4).is_err());
         now += Duration::from_secs(15);
         assert_eq!(snapshots.take(now, 4), Ok(()));
         assert!(snapshots.take(now, 4).is_err());

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 /// Between two lines about the same cause.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// When each cause of each instance was last written of, and how often it came up since. As many as there are instances
-/// and causes in the program.
-static TOLD: LazyLock<Mutex<FxHashMap<(InstanceName, &'static str), (Instant, u64)>>> =
-    LazyLock::new(Mutex::default);
+/// When each cause of each instance was last written of, and how often it came up since.
+type Told = FxHashMap<(InstanceName, &'static str), (Instant, u64)>;
+
+/// As many as there are instances and causes in the program.
+static TOLD: LazyLock<Mutex<Told>> = LazyLock::new(Mutex::default);
 
 /// A cause came up. Whether it is to be written of now, and how often it came up since the last time.
 pub(super) fn due(instance: &InstanceName, cause: &'static str, now: Instant) -> Option<u64> {

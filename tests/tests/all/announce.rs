@@ -7,6 +7,7 @@ use serde_json::json;
 async fn everyone_is_notified_and_the_announcer_gets_a_reply() {
     let handler = "[handlers.announce]\nplugin = \"announce\"\ngrants = { publish = [\"notification/#\"], handle = [\"announce\"] }\n";
     let gateway = Setup::new().plugin("announce").toml(handler).start().await;
+    gateway.in_state("announce", "running").await;
     let mut listener = gateway.client().await;
     listener
         .subscribe(json!({"kinds": ["notification.sent"], "where": {"severity": ["high"]}}))

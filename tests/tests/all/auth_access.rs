@@ -26,6 +26,7 @@ async fn start(rules: &str) -> (Gateway, Issuer) {
         .access(rules)
         .start()
         .await;
+    gateway.in_state("announce", "running").await;
     (gateway, issuer)
 }
 
