@@ -236,7 +236,6 @@ impl Device {
     }
 
     /// `device.status`, with all that is known.
-    #[must_use]
     pub fn status_event(&self, known: Option<&Known>) -> Event {
         let figure = |name: &str| self.metrics.get(name).copied();
         let mut properties: serde_json::Map<String, Value> =
@@ -286,7 +285,6 @@ impl Device {
     }
 
     /// `device.connected`, or `device.disconnected` with its reason.
-    #[must_use]
     pub fn connection_event(&self, known: Option<&Known>, reason: Option<&str>) -> Event {
         let data = Connection {
             name: Some(self.name(known)),
@@ -302,7 +300,6 @@ impl Device {
     }
 
     /// An event about this device, with its labels.
-    #[must_use]
     pub fn labelled(&self, event: Event, known: Option<&Known>) -> Event {
         let room = known.and_then(|known| known.room.as_deref());
         let area = known.and_then(|known| known.area.as_deref());
