@@ -1,5 +1,6 @@
 //! The command line.
 
+mod certificates;
 mod config;
 mod output;
 mod plugin;

@@ -1,6 +1,7 @@
 //! The configuration: read → plain data → validated types, once. Everything past `config/` uses the validated types.
 
 pub mod access;
+pub mod acme;
 pub mod auth;
 mod build;
 pub mod connections;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use access::Access;
+pub use acme::{Acme, Challenge};
 pub use auth::Auth;
 pub use connections::{Connections, DialectTerms};
 pub use instance::{CommandGrant, Grants, Instance, Limits, Role, SecretSource};
@@ -37,7 +39,7 @@ pub use policy::{Authentication, Cors, Origin, Policy, Requirement};
 pub use problem::{Problem, Problems};
 pub use proxies::{ForwardedHeader, Proxies};
 pub use terms::{SlowClient, Terms};
-pub use tls::{ClientCertificates, Tls};
+pub use tls::{Certificate, ClientCertificates, Tls};
 
 /// A whole, validated configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +52,8 @@ pub struct Config {
     pub auth: Auth,
     /// Who may do what.
     pub access: Access,
+    /// Who issues certificates.
+    pub acme: Acme,
     /// What holds for every client connection.
     pub connections: Connections,
     /// Where plugins and their state live.

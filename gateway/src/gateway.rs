@@ -1,7 +1,7 @@
 //! The composition root: every part is made here, in one order, and stopped in another.
 //!
 //! Start: metrics → sockets bound (what is in use fails before anything runs) → shards → bus → plugin host →
-//! connections → listeners → admin → the watch on the configuration file.
+//! connections → listeners → admin → orders of certificates → the watch on the configuration file.
 //! Stop: `/readyz` says no → listeners closed → clients told to come back elsewhere, outboxes written out →
 //! plugins saved and stopped → admin; all inside `shutdown.deadline`, and what is not done by then is cut off.
 
@@ -13,6 +13,7 @@ mod reload;
 mod restart;
 mod watch;
 
+use crate::acme::Acme;
 use crate::admin::{Admin, Control, Guard, Order, Permit, Phase, ReloadReport, State};
 use crate::auth::{Audit, Auth};
 use crate::bus::Bus;
@@ -100,7 +101,8 @@ impl Gateway {
     /// An address can't be listened on, or the plugin host can't be prepared.
     pub async fn start(config: Config, options: StartOptions) -> Result<Self, StartError> {
         let metrics = Metrics::install();
-        let sockets = Sockets::bind(&config)?;
+        let acme = Acme::new(&config.acme, &config.plugins.state_directory);
+        let sockets = Sockets::bind(&config, &acme)?;
         let admin = sockets.admin.as_ref().map(|(bound, _)| bound.address());
 
         let Parts {
@@ -109,7 +111,7 @@ impl Gateway {
             plugins,
             connections,
         } = Parts::start(&config, sockets.addresses()).await?;
-        let mut listeners = Listeners::new(connections.clone(), plugins.clone());
+        let mut listeners = Listeners::new(connections.clone(), plugins.clone(), acme.clone());
         listeners.open(sockets.clients);
 
         let (orders, ordered) = mpsc::channel::<Order>(ORDERS);
@@ -131,6 +133,7 @@ impl Gateway {
             .map(|(bound, settings)| serve_admin(bound, settings, &config, state));
         let (addresses, addresses_seen) = cell::channel(listeners.addresses());
         announce::announce(&config, &listeners.addresses(), admin);
+        acme.open(&config.acme);
         let watch = options
             .file
             .as_ref()
@@ -138,6 +141,7 @@ impl Gateway {
         let controller = Controller {
             started_with: config,
             options,
+            acme,
             listeners,
             connections,
             plugins,
@@ -249,17 +253,17 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn bind(config: &Config) -> Result<Self, StartError> {
+    fn bind(config: &Config, acme: &Acme) -> Result<Self, StartError> {
         let mut clients = Vec::new();
         for (i, listener) in config.listeners.iter().enumerate() {
             let bound = bind(listener.address, || listeners::key(i))?;
-            let settings = settings(i, listener, None)?;
+            let settings = settings(i, listener, None, acme)?;
             clients.push((listener.clone(), bound, settings));
         }
         let admin = config.admin.address;
         let admin = admin.map(|address| {
             let bound = bind(address, || "admin.address".to_owned())?;
-            Ok::<_, StartError>((bound, admin_settings(config)?))
+            Ok::<_, StartError>((bound, admin_settings(config, acme)?))
         });
         let admin = admin.transpose()?;
         Ok(Self { clients, admin })
@@ -286,17 +290,19 @@ fn settings(
     index: usize,
     listener: &Listener,
     secure: Option<Arc<Secure>>,
+    acme: &Acme,
 ) -> Result<Settings, StartError> {
     let secure = secure.filter(|have| Some(have.settings()) == listener.tls.as_ref());
-    let settings = Settings::of(listener, secure);
+    let settings = Settings::of(listener, secure, acme);
     settings.map_err(|source| StartError::Tls {
         key: format!("listener[{index}].tls"),
         source,
     })
 }
 
-fn admin_settings(config: &Config) -> Result<Settings, StartError> {
-    let secure = config.admin.tls.as_ref().map(Secure::new).transpose();
+fn admin_settings(config: &Config, acme: &Acme) -> Result<Settings, StartError> {
+    let tls = config.admin.tls.as_ref();
+    let secure = tls.map(|tls| Secure::new(tls, acme)).transpose();
     let secure = secure.map_err(|source| StartError::Tls {
         key: "admin.tls".to_owned(),
         source,

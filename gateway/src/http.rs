@@ -10,6 +10,7 @@ pub mod plugin;
 pub mod reply;
 pub mod table;
 
+use crate::acme::Challenges;
 use crate::auth::Auth;
 use crate::config::{DialectName, Listener, Mount, Route};
 use crate::connection::{Connections, Entrance, Wanted};
@@ -35,17 +36,24 @@ pub struct Front {
     entrance: Entrance,
     connections: Connections,
     plugins: PluginHost,
+    challenges: Challenges,
 }
 
 impl Front {
     /// What answers for this listener.
     #[must_use]
-    pub fn new(listener: &Listener, connections: Connections, plugins: PluginHost) -> Self {
+    pub fn new(
+        listener: &Listener,
+        connections: Connections,
+        plugins: PluginHost,
+        challenges: Challenges,
+    ) -> Self {
         Self {
             table: ArcSwap::from_pointee(Table::new(listener)),
             entrance: Entrance::new(listener),
             connections,
             plugins,
+            challenges,
         }
     }
 
@@ -56,6 +64,10 @@ impl Front {
     }
 
     async fn respond(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
+        // Before all else: the ACME server knows no token, and looks for nothing else there.
+        if let Some(answer) = self.challenges.answer(request.uri().path()) {
+            return reply::text(StatusCode::OK, "application/octet-stream", answer);
+        }
         let table = self.table.load_full();
         let Some(route) = table.find(request.uri().path()) else {
             return not_found(request.uri().path(), &table);

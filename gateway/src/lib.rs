@@ -8,6 +8,7 @@
 //! A message: `listener` → `http` (upgrade) → `connection` (frames) → `dialects` (native: `protocol` + `commands`; else a plugin)
 //! → reply as a value → `shard` (outbox) → socket.
 
+pub mod acme;
 pub mod admin;
 pub mod auth;
 pub mod bus;

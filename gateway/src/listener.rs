@@ -14,6 +14,7 @@ mod waiting;
 pub use peer::Peer;
 pub use waiting::Requests;
 
+use crate::acme::Acme;
 use crate::config::{self, Proxies};
 use crate::connection::Io;
 use arc_swap::ArcSwap;
@@ -74,16 +75,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those of a client listener, with the certificates that are watched already, if there are. Must be called within
-    /// a tokio runtime.
+    /// Those of a client listener, with the certificates that are kept already, if any. To be called within a runtime.
     ///
     /// # Errors
     /// Its certificate can't be used.
-    pub fn of(listener: &config::Listener, secure: Option<Arc<Secure>>) -> Result<Self, TlsError> {
+    pub fn of(
+        listener: &config::Listener,
+        secure: Option<Arc<Secure>>,
+        acme: &Acme,
+    ) -> Result<Self, TlsError> {
         let tls = match (secure, &listener.tls) {
-            (Some(secure), _) => Some(secure),
-            (None, Some(tls)) => Some(Arc::new(Secure::new(tls)?)),
-            (None, None) => None,
+            (None, Some(tls)) => Some(Arc::new(Secure::new(tls, acme)?)),
+            (secure, _) => secure,
         };
         Ok(Self {
             head_timeout: listener.handshake_timeout,

@@ -1,5 +1,6 @@
 //! Peers for plugins to talk to, on loopback and free ports.
 
+pub mod acme;
 pub mod adb_device;
 pub mod adb_server;
 pub mod android;
@@ -9,6 +10,7 @@ pub mod tcp;
 pub mod tls;
 pub mod websocket;
 
+pub use acme::AcmePeer;
 pub use adb_device::{AdbDevice, Consent};
 pub use adb_server::AdbServer;
 pub use android::Android;

@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension};
 
 /// Who signs certificates.
 pub struct Authority {
@@ -27,6 +30,19 @@ pub struct Signed {
     der: CertificateDer<'static>,
     pem: String,
     key: KeyPair,
+}
+
+/// The key of a request: a point on P-256.
+struct RequestedKey(Vec<u8>);
+
+impl rcgen::PublicKeyData for RequestedKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
 }
 
 /// A WebSocket client over TLS.
@@ -93,6 +109,48 @@ impl Authority {
             pem: signed.pem(),
             key,
         }
+    }
+
+    /// Signs a certificate signing request for these names: the chain as PEM, down from the certificate.
+    ///
+    /// # Errors
+    /// It can't be read, or asks for other names.
+    pub fn sign_request(
+        &self,
+        request: &[u8],
+        names: &[String],
+        lifetime: Duration,
+    ) -> Result<String, String> {
+        let (_, request) =
+            X509CertificationRequest::from_der(request).map_err(|e| e.to_string())?;
+        let extensions = request.requested_extensions().into_iter().flatten();
+        let mut asked = Vec::new();
+        for extension in extensions {
+            if let ParsedExtension::SubjectAlternativeName(alternative) = extension {
+                asked.extend(
+                    alternative
+                        .general_names
+                        .iter()
+                        .filter_map(|name| match name {
+                            GeneralName::DNSName(name) => Some((*name).to_owned()),
+                            _ => None,
+                        }),
+                );
+            }
+        }
+        asked.sort();
+        if asked != names {
+            return Err(format!("it asks for {asked:?} and not for {names:?}"));
+        }
+        let mut params = CertificateParams::new(asked).map_err(|error| error.to_string())?;
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.not_before = time::OffsetDateTime::now_utc();
+        params.not_after = params.not_before + lifetime;
+        let key = &request.certification_request_info.subject_pki;
+        let key = RequestedKey(key.subject_public_key.data.to_vec());
+        let signed = params.signed_by(&key, &self.issuer);
+        let signed = signed.map_err(|error| error.to_string())?;
+        Ok(format!("{}{}", signed.pem(), self.pem))
     }
 
     /// A client's side that trusts this authority.

@@ -23,6 +23,11 @@ struct Part {
 /// All of them. What Debian packages is installed by `debian::program("PACKAGE", "PROGRAM")`.
 const PARTS: &[Part] = &[
     Part {
+        tests: &["acme"],
+        variable: "HEARTHGATE_PEBBLE",
+        install: |_| debian::program("pebble", "pebble"),
+    },
+    Part {
         tests: &["adb"],
         variable: "HEARTHGATE_ADB",
         install: |_| debian::program("adb", "adb"),

@@ -81,6 +81,7 @@ pub fn load(file: Option<PathBuf>, no_plugin: NoPlugin) -> Result<Checked, Strin
     let keys = keys.map(|(key, why)| ("auth".to_owned(), key, why));
     warnings.extend(loaded.problems(keys).headlines());
     warnings.extend(super::unsafe_settings::warnings(&loaded.config));
+    warnings.extend(super::certificates::warnings(&loaded.config));
     if let Some(file) = file.as_ref().filter(|_| loaded.is_blank()) {
         let name = file.path.display();
         warnings.push(format!("{name}: the file is empty, so every default holds"));

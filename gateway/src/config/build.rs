@@ -5,8 +5,8 @@ use super::reference::TOP;
 use super::section::{Report, Section};
 use super::tree::{Node, Place};
 use super::{
-    Access, Admin, Auth, Config, Connections, Instance, Listener, Log, LogFormat, Plugins, Role,
-    Shutdown, Tls,
+    Access, Acme, Admin, Auth, Config, Connections, Instance, Listener, Log, LogFormat, Plugins,
+    Role, Shutdown, Tls,
 };
 use crate::event::InstanceName;
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ pub fn build(root: Option<&Node>, report: &Report) -> Config {
         admin: admin(&top.section("admin")),
         auth: Auth::read(&top.section("auth")),
         access: Access::read(&top.section("access")),
+        acme: Acme::read(&top.section("acme")),
         connections,
         plugins: plugins(&top.section("plugins")),
         instances,
@@ -34,6 +35,7 @@ pub fn build(root: Option<&Node>, report: &Report) -> Config {
     };
     check_addresses(&top, &config);
     check_routes(&top, &config, &dialects);
+    check_terms(&top, &config);
     config
 }
 
@@ -172,6 +174,16 @@ fn same_socket(a: std::net::SocketAddr, b: std::net::SocketAddr) -> bool {
     let family = a.is_ipv4() == b.is_ipv4();
     let wild = a.ip().is_unspecified() || b.ip().is_unspecified();
     a == b || (a.port() == b.port() && family && wild)
+}
+
+/// Only the operator can agree to what an ACME server asks for.
+fn check_terms(top: &Section<'_>, config: &Config) {
+    let listeners = config.listeners.iter().map(|listener| &listener.tls);
+    let mut all = listeners.chain([&config.admin.tls]).flatten();
+    if !config.acme.terms_agreed && all.any(|tls| tls.acme().is_some()) {
+        let why = "must be true for tls.acme: the server issues certificates to those who agree to its terms of service; write it under [acme]";
+        top.section("acme").problem("terms-of-service-agreed", why);
+    }
 }
 
 /// Routes lead to instances that exist, and so do the tables of dialects.

@@ -1,6 +1,7 @@
 //! Every key of the file: its shape, its default and what it means.
 
 pub mod access;
+pub mod acme;
 pub mod auth;
 pub mod connections;
 pub mod instance;
@@ -8,6 +9,7 @@ pub mod listener;
 
 use super::keys::{Key, Shape};
 use access::ACCESS;
+use acme::ACME;
 use auth::AUTH;
 pub use connections::{CONNECTIONS, DIALECT, OVERRIDES};
 use instance::INSTANCE;
@@ -43,6 +45,12 @@ pub const TOP: &[Key] = &[
         Shape::Section(ACCESS),
         "",
         "Who may read, publish, call and ask for what. What is not allowed here is not allowed.",
+    ),
+    Key::new(
+        "acme",
+        Shape::Section(ACME),
+        "",
+        "Who issues the certificates that listeners order with tls.acme: Let's Encrypt, or another ACME server.",
     ),
     Key::new(
         "connections",

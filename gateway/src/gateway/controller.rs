@@ -3,6 +3,7 @@
 use super::StartOptions;
 use super::listeners::Listeners;
 use super::watch::FileWatch;
+use crate::acme::Acme;
 use crate::admin::{Order, Phase, ReloadReport};
 use crate::bus::Bus;
 use crate::config::Config;
@@ -33,6 +34,7 @@ pub struct Controller {
     /// The configuration that holds; what needs a restart keeps the value of the start.
     pub started_with: Config,
     pub options: StartOptions,
+    pub acme: Acme,
     pub listeners: Listeners,
     pub connections: Connections,
     pub plugins: PluginHost,

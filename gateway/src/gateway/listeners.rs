@@ -1,6 +1,7 @@
 //! The client listeners that are open, and their exchange when the configuration changes.
 
 use super::StartError;
+use crate::acme::Acme;
 use crate::config::Listener;
 use crate::connection::Connections;
 use crate::http::Front;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 pub struct Listeners {
     connections: Connections,
     plugins: PluginHost,
+    acme: Acme,
     open: Vec<Open>,
 }
 
@@ -54,10 +56,11 @@ impl Prepared {
 
 impl Listeners {
     /// None is open yet.
-    pub fn new(connections: Connections, plugins: PluginHost) -> Self {
+    pub fn new(connections: Connections, plugins: PluginHost, acme: Acme) -> Self {
         Self {
             connections,
             plugins,
+            acme,
             open: Vec::new(),
         }
     }
@@ -70,7 +73,9 @@ impl Listeners {
     }
 
     fn serve(&self, listener: &Listener, bound: Bound, settings: Settings) -> Open {
-        let front = Front::new(listener, self.connections.clone(), self.plugins.clone());
+        let challenges = self.acme.challenges().clone();
+        let (connections, plugins) = (self.connections.clone(), self.plugins.clone());
+        let front = Front::new(listener, connections, plugins, challenges);
         let front = Arc::new(front);
         Open {
             configured: listener.address,
@@ -96,7 +101,7 @@ impl Listeners {
             let open = have.iter().position(|open| open.configured == address);
             let open = open.map(|at| have.swap_remove(at));
             let secure = open.and_then(|open| open.listening.settings().tls.clone());
-            let settings = super::settings(i, listener, secure)?;
+            let settings = super::settings(i, listener, secure, &self.acme)?;
             let bound = match open {
                 Some(_) => None,
                 None => Some(super::bind(address, || key(i))?),

@@ -105,6 +105,7 @@ impl Controller {
         // Before anything serves them, so that no plugin reaches a listener in between.
         self.plugins
             .set_own_addresses(self.own_addresses(&prepared));
+        self.acme.open(&config.acme);
         let needs_restart = needs_restart(&self.started_with, &config);
         keep_what_needs_restart(&self.started_with, &mut config);
         // Plugins before routes: a new route must find its plugin.

@@ -1,16 +1,18 @@
 //! What comes before HTTP on a new socket: the PROXY protocol's header, the TLS handshake. Both in bounded time.
 
-use super::peer::Peer;
+use super::peer::{ClientCertificate, Peer};
 use super::tls::Secure;
 use super::{Settings, proxy};
 use crate::shard::Wire;
+use rustls::server::Acceptor;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// Takes a socket to where HTTP can begin. `None`: it can't, which is counted.
 pub async fn arrive(
@@ -31,7 +33,8 @@ pub async fn arrive(
     };
     let handshake = handshake(secure, stream);
     match in_time(settings.tls_timeout, handshake).await {
-        Ok((wire, certificate)) => {
+        Ok(None) => None,
+        Ok(Some((wire, certificate))) => {
             let certificate = certificate.map(Arc::new);
             Some((
                 wire,
@@ -45,14 +48,27 @@ pub async fn arrive(
     }
 }
 
+/// `None`: it was an ACME server, which has seen what it wanted.
 async fn handshake(
     secure: &Secure,
     stream: TcpStream,
-) -> io::Result<(Wire, Option<super::peer::ClientCertificate>)> {
-    let accepted = TlsAcceptor::from(secure.config()).accept(stream).await?;
+) -> io::Result<Option<(Wire, Option<ClientCertificate>)>> {
+    let accepted = match secure.proves() {
+        false => TlsAcceptor::from(secure.config()).accept(stream).await?,
+        true => {
+            let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            if let Some(proof) = secure.proof(&begun.client_hello()) {
+                // RFC 8737, section 3: nothing is said inside.
+                begun.into_stream(proof).await?.shutdown().await?;
+                tracing::debug!("an ACME server was shown a proof");
+                return Ok(None);
+            }
+            begun.into_stream(secure.config()).await?
+        }
+    };
     let (stream, session) = accepted.into_inner();
     let certificate = secure.client(&session);
-    Ok((Wire::tls(stream, session), certificate))
+    Ok(Some((Wire::tls(stream, session), certificate)))
 }
 
 async fn in_time<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -1,13 +1,14 @@
-//! A listener's certificate: read from files, and read anew when they change. Connections that are open keep the session
-//! that they have; a file that can't be used changes nothing.
+//! A listener's certificate: from files, read anew when they change, or from an ACME server. Connections that are open
+//! keep the session that they have; a file that can't be used changes nothing.
 
 use super::peer::ClientCertificate;
-use crate::config::{ClientCertificates, Tls};
+use crate::acme::{Acme, Held, PROOF_PROTOCOL};
+use crate::config::{Certificate, Challenge, ClientCertificates, Tls};
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ pub enum TlsError {
         /// What is wrong with it.
         why: String,
     },
+    /// TLS itself can't be set up.
+    #[error("{0}")]
+    Setup(String),
     /// The files don't fit together.
     #[error("{}: {why}", certificate.display())]
     Mismatch {
@@ -46,21 +50,40 @@ pub enum TlsError {
 #[derive(Debug)]
 pub struct Secure {
     settings: Tls,
+    source: Source,
     current: Arc<ArcSwap<ServerConfig>>,
     watch: AbortHandle,
 }
 
+/// Where the certificate comes from while it is served.
+#[derive(Debug, Clone)]
+enum Source {
+    /// Files; the configuration names them.
+    Files,
+    /// An order, and what answers the server that wants a proof.
+    Acme(Arc<Held>, Acme),
+}
+
 impl Secure {
-    /// Reads the files, and watches them from then on. Must be called within a tokio runtime.
+    /// Reads the files, and watches them from then on; or has a certificate ordered. Must be called within a tokio
+    /// runtime.
     ///
     /// # Errors
     /// A file can't be used.
-    pub fn new(settings: &Tls) -> Result<Self, TlsError> {
+    pub fn new(settings: &Tls, acme: &Acme) -> Result<Self, TlsError> {
+        let source = match settings.acme() {
+            None => Source::Files,
+            Some((names, challenge)) => {
+                Source::Acme(acme.certificate(names, challenge), acme.clone())
+            }
+        };
         let seen = stamps(settings);
-        let current = Arc::new(ArcSwap::new(load(settings)?));
-        let watch = tokio::spawn(watch(settings.clone(), current.clone(), seen));
+        let current = Arc::new(ArcSwap::new(load(settings, &source)?));
+        let watch = watch(settings.clone(), source.clone(), current.clone(), seen);
+        let watch = tokio::spawn(watch);
         Ok(Self {
             settings: settings.clone(),
+            source,
             current,
             watch: watch.abort_handle(),
         })
@@ -78,6 +101,26 @@ impl Secure {
         self.current.load_full()
     }
 
+    /// Whether an ACME server may ask for a proof here, which has to be seen before the handshake is answered.
+    #[must_use]
+    pub fn proves(&self) -> bool {
+        matches!(self.settings.acme(), Some((_, Challenge::TlsAlpn01)))
+    }
+
+    /// What a handshake is answered with that offers the protocol of proofs alone (RFC 8737, section 3). `None`: it is
+    /// a client's.
+    #[must_use]
+    pub fn proof(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
+        let Source::Acme(_, acme) = &self.source else {
+            return None;
+        };
+        let mut protocols = hello.alpn()?;
+        if protocols.next() != Some(PROOF_PROTOCOL) || protocols.next().is_some() {
+            return None;
+        }
+        acme.challenges().proof(hello.server_name()?)
+    }
+
     /// Who a client is by its certificate, which the handshake has verified.
     #[must_use]
     pub fn client(&self, session: &ServerConnection) -> Option<ClientCertificate> {
@@ -93,28 +136,33 @@ impl Drop for Secure {
     }
 }
 
-async fn watch(settings: Tls, current: Arc<ArcSwap<ServerConfig>>, mut seen: Vec<Stamp>) {
+async fn watch(
+    settings: Tls,
+    source: Source,
+    current: Arc<ArcSwap<ServerConfig>>,
+    mut seen: Vec<Stamp>,
+) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let (of, look) = (settings.clone(), seen.clone());
+        let (of, source, look) = (settings.clone(), source.clone(), seen.clone());
         let changed = move || {
             let now = stamps(&of);
-            (now != look).then(|| (now, load(&of)))
+            (now != look).then(|| (now, load(&of, &source)))
         };
         let Ok(Some((now, loaded))) = tokio::task::spawn_blocking(changed).await else {
             continue;
         };
         seen = now;
-        let certificate = settings.certificate.display();
+        let certificate = settings.certificate.to_string();
         let outcome = match loaded {
             Ok(config) => {
                 current.store(config);
-                tracing::info!(%certificate, "certificate reloaded");
+                tracing::info!(certificate, "certificate reloaded");
                 "reloaded"
             }
             // Two files are rarely replaced at one moment: the next look finds the other.
             Err(error) => {
-                tracing::error!(%certificate, %error, "a changed certificate can't be used; the one before stays");
+                tracing::error!(certificate, %error, "a changed certificate can't be used; the one before stays");
                 "refused"
             }
         };
@@ -128,9 +176,11 @@ type Stamp = Option<(SystemTime, u64)>;
 
 fn stamps(settings: &Tls) -> Vec<Stamp> {
     let authority = settings.clients.as_ref().map(|c| &c.authority);
-    let files = [&settings.certificate, &settings.key]
-        .into_iter()
-        .chain(authority);
+    let own = match &settings.certificate {
+        Certificate::Files { chain, key } => vec![chain, key],
+        Certificate::Acme { .. } => Vec::new(),
+    };
+    let files = own.into_iter().chain(authority);
     let stamp = |file: &PathBuf| {
         let about = std::fs::metadata(file).ok()?;
         Some((about.modified().ok()?, about.len()))
@@ -138,40 +188,52 @@ fn stamps(settings: &Tls) -> Vec<Stamp> {
     files.map(stamp).collect()
 }
 
-fn load(settings: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
-    let wrong = |path: &Path, why: String| TlsError::File {
-        path: path.to_path_buf(),
-        why,
-    };
-    let chain = certificates(&settings.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(|error| {
-        wrong(
-            &settings.key,
-            format!("no private key can be read: {error}"),
-        )
-    })?;
+fn load(settings: &Tls, source: &Source) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&TLS13, &TLS12])
-        .map_err(|error| wrong(&settings.certificate, error.to_string()))?;
+        .map_err(|error| TlsError::Setup(error.to_string()))?;
     let builder = match &settings.clients {
         None => builder.with_no_client_auth(),
         Some(clients) => builder.with_client_cert_verifier(verifier(clients, provider)?),
     };
-    let expires = chain.first().and_then(|c| expiry(c));
-    let mut config = builder
-        .with_single_cert(chain, key)
-        .map_err(|error| TlsError::Mismatch {
-            certificate: settings.certificate.clone(),
-            why: error.to_string(),
-        })?;
+    let mut config = match (&settings.certificate, source) {
+        (Certificate::Files { chain, key }, _) => {
+            let (certificates, secret) = read(chain, key)?;
+            let expires = certificates.first().and_then(|c| expiry(c));
+            let config = builder.with_single_cert(certificates, secret);
+            let config = config.map_err(|error| TlsError::Mismatch {
+                certificate: chain.clone(),
+                why: error.to_string(),
+            })?;
+            if let Some(expires) = expires {
+                let file = chain.display().to_string();
+                metrics::gauge!("hearthgate_certificate_expiry_timestamp_seconds", "file" => file)
+                    .set(expires as f64);
+            }
+            config
+        }
+        (Certificate::Acme { .. }, Source::Acme(held, _)) => {
+            builder.with_cert_resolver(held.current())
+        }
+        (Certificate::Acme { .. }, Source::Files) => {
+            unreachable!("the source is made from the certificate's settings")
+        }
+    };
     config.alpn_protocols = vec![ALPN.to_vec()];
-    if let Some(expires) = expires {
-        let file = settings.certificate.display().to_string();
-        metrics::gauge!("hearthgate_certificate_expiry_timestamp_seconds", "file" => file)
-            .set(expires as f64);
-    }
     Ok(Arc::new(config))
+}
+
+fn read(
+    chain: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let certificates = certificates(chain)?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::File {
+        path: key.to_path_buf(),
+        why: format!("no private key can be read: {error}"),
+    })?;
+    Ok((certificates, key))
 }
 
 fn verifier(

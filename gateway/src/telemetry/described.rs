@@ -151,6 +151,10 @@ pub const DESCRIBED: &[Described] = &[
         "When a certificate ends, in seconds since 1970, by its file.",
     ),
     counter(
+        "hearthgate_acme_orders_total",
+        "Certificates ordered from the ACME server, by outcome: issued, unproven (it did not find the name here), rate_limited, refused, unreachable, failed.",
+    ),
+    counter(
         "hearthgate_origins_refused_total",
         "Requests of web pages refused with 403 because their origin is not allowed.",
     ),

@@ -1,5 +1,6 @@
 //! What users see: a running gateway from outside, one file per behaviour.
 
+mod acme;
 mod admin_api;
 mod androidzen;
 mod announce;

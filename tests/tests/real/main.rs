@@ -1,6 +1,7 @@
 //! Against real parts: the Autobahn suite, other people's clients, and the systems that plugins bridge to.
 //! `cargo xtask test --real` installs them and says where they are.
 
+mod acme;
 mod adb;
 mod androidzen;
 mod autobahn;

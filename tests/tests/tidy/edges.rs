@@ -15,7 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["commands", "plugins"],
     &["bus"],
     &["shard", "log", "limits"],
-    &["protocol", "auth", "config", "telemetry", "event"],
+    &["protocol", "auth", "acme", "config", "telemetry", "event"],
 ];
 
 /// Edges that the rows would allow and the design does not: plugins reach clients through the bus alone.

@@ -77,6 +77,18 @@ pub const TLS: &[Key] = &[
     ),
     Key::new("key", Shape::Path, "", "A PEM file: the certificate's key."),
     Key::new(
+        "acme",
+        Shape::Texts,
+        "",
+        "In place of the files: the host names of a certificate that is ordered and renewed by [acme].",
+    ),
+    Key::new(
+        "challenge",
+        Shape::Choice(&["tls-alpn-01", "http-01"]),
+        "\"tls-alpn-01\"",
+        "How the ACME server sees that the names lead here: tls-alpn-01 asks this listener on port 443, http-01 a listener without TLS on port 80.",
+    ),
+    Key::new(
         "client-ca",
         Shape::Path,
         "",
