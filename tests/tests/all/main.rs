@@ -9,6 +9,7 @@ mod auth_connect;
 mod auth_reload;
 mod auth_revoke;
 mod calls;
+mod canaries;
 mod certificates;
 mod cli;
 mod cli_auth;
