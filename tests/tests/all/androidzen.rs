@@ -208,3 +208,47 @@ async fn silence_is_closed_with_a_code_to_come_back_on() {
     let mut client = open(&gateway, "").await;
     assert_eq!(client.closed().await.code, Some(1001));
 }
+
+/// Messages that no bundled plugin answers are answered by one that declares them, whatever form they have.
+#[tokio::test]
+async fn a_plugin_can_declare_what_the_web_client_says() {
+    const TYPES: &str = r#""security_scan", "change_performance_metric", "change_performance_timeframe", "update_settings""#;
+    let granted = SECTIONS.replace(r#"["parrot"]"#, &format!("[{TYPES}]"));
+    let setup = Setup::new()
+        .listener(LISTENER)
+        .plugin("androidzen")
+        .plugin("parrot")
+        .toml(&granted);
+    let gateway = start(setup).await;
+    gateway.in_state("polly", "running").await;
+    let mut client = open(&gateway, "").await;
+    for (message, heard) in [
+        (json!({"type": "security_scan"}), json!({})),
+        (
+            json!({"type": "change_performance_metric", "metric": "cpu", "timestamp": "2026-01-01T00:00:00Z"}),
+            json!({"metric": "cpu"}),
+        ),
+        (
+            json!({"type": "change_performance_timeframe", "payload": {"timeframe": "1h"}}),
+            json!({"timeframe": "1h"}),
+        ),
+        (
+            json!({"type": "update_settings", "data": {"theme": "dark"}}),
+            json!({"theme": "dark"}),
+        ),
+    ] {
+        let answer = say(&mut client, message.clone()).await;
+        assert_eq!(
+            (&answer["type"], &answer["data"]["heard"]),
+            (&message["type"], &heard),
+            "{answer}"
+        );
+        assert!(answer["timestamp"].is_string(), "{answer}");
+    }
+    // What is not granted to it is unknown still.
+    let answer = say(&mut client, json!({"type": "parrot"})).await;
+    assert_eq!(
+        answer["data"]["message"], "Unknown message type: parrot",
+        "{answer}"
+    );
+}

@@ -2,6 +2,7 @@
 
 mod acme;
 mod admin_api;
+mod all_systems;
 mod androidzen;
 mod announce;
 mod auth_access;
