@@ -5,7 +5,9 @@ use crate::{CallError, Identity, Rejection, raw};
 use serde::Serialize;
 
 /// Sends a message to the handler of its type and waits for the reply; later inputs of this plugin wait too. The handler
-/// sees a client `plugin:INSTANCE` with this identity: pass on who asked, where somebody did.
+/// sees a client `plugin:INSTANCE` with this identity: pass on who asked, where somebody did. Then it is refused
+/// (`Rejected(Forbidden)`) what the operator's `[access]` does not let that identity call; without an identity the plugin
+/// asks for itself.
 ///
 /// # Errors
 /// Nobody answers that type, the handler said no or failed, or it is away. A call that is not granted, that would lead

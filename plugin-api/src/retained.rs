@@ -7,7 +7,9 @@ const PAGE: u32 = 256;
 
 /// What is retained on topics that one of these filters matches, in the order of the topics, after the topic `after`: at
 /// most `limit`, at most 1000, and at most `limits.receive-size` of data. Ask again after the last topic until nothing
-/// comes, or let [`all`] do that. Audiences are not applied: what is shown to a client is the plugin's to judge.
+/// comes, or let [`all`] do that. While a dialect's client or an HTTP
+/// request is answered, only what that caller may read by the operator's `[access]` is there. Audiences are not applied:
+/// they are the plugin's to judge.
 ///
 /// # Errors
 /// A filter is none, or no grant covers any of it.

@@ -72,6 +72,14 @@ impl Start {
         self.adopted
     }
 
+    /// Whether the gateway may have forgotten what was retained since the state was saved: it started anew, or the
+    /// instance was out of its configuration. What a state remembers as told must be told again then, and what it
+    /// wanted done may be long out of date. Not so after a crash of the plugin, a reload or a new configuration.
+    #[must_use]
+    pub fn retained_is_gone(&self) -> bool {
+        self.reason == Reason::Fresh
+    }
+
     /// The state that the instance before this one saved with [`State::json`] under the same schema number.
     /// `None`: there is none, or it is of another schema, which is logged.
     pub fn state<T: DeserializeOwned>(&self, schema: u32) -> Option<T> {
@@ -195,6 +203,14 @@ mod tests {
         assert_eq!(start("upgraded", saved()).state::<Vec<u32>>(3), None);
         assert_eq!(start("upgraded", saved()).state::<String>(2), None);
         assert_eq!(start("fresh", None).state::<String>(2), None);
+    }
+
+    #[test]
+    fn what_is_retained_is_gone_only_after_a_fresh_start() {
+        for reason in ["reconfigured", "upgraded", "restarted", "another"] {
+            assert!(!start(reason, None).retained_is_gone(), "{reason}");
+        }
+        assert!(start("fresh", None).retained_is_gone());
     }
 
     #[test]

@@ -59,6 +59,11 @@ impl Devices {
         self.most = most;
     }
 
+    /// Nothing was told yet.
+    pub fn untold(&mut self) {
+        self.told.clear();
+    }
+
     pub fn len(&self) -> usize {
         self.all.len()
     }

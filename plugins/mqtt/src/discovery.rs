@@ -51,6 +51,14 @@ impl Discovery {
         self.prefixes.iter().flat_map(both).collect()
     }
 
+    /// No state was told yet.
+    pub fn untold(&mut self) {
+        for entity in self.entities.values_mut() {
+            entity.state = None;
+            entity.told.clear();
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.entities.len()
     }

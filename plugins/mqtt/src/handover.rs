@@ -8,7 +8,7 @@ use hearthgate_plugin::{HostError, State};
 use serde::{Deserialize, Serialize};
 
 /// The form of the state.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// More unread bytes than this are not handed over: the next instance connects anew, and the broker sends again what
 /// was not acknowledged.
 const MOST_UNREAD: usize = 256 * 1024;
@@ -16,35 +16,39 @@ const MOST_UNREAD: usize = 256 * 1024;
 #[derive(Serialize)]
 struct Leaving<'a> {
     known: &'a Known,
+    outbox: &'a Outbox,
+    memory: &'a Memory,
     link: Option<LinkLeaving<'a>>,
 }
 
 #[derive(Serialize)]
 struct LinkLeaving<'a> {
-    memory: &'a Memory,
     skip: Option<&'a Skip>,
-    outbox: &'a Outbox,
 }
 
 #[derive(Deserialize)]
 struct Coming {
     known: Known,
+    outbox: Outbox,
+    memory: Memory,
     link: Option<LinkComing>,
 }
 
 #[derive(Deserialize)]
 struct LinkComing {
-    memory: Memory,
     skip: Option<Skip>,
-    outbox: Outbox,
 }
 
 /// What was left.
 #[derive(Default)]
 pub struct Left {
     pub known: Known,
-    /// The conversation, if its socket can be taken over.
-    pub link: Option<(Session, Outbox)>,
+    /// Events that the gateway did not take yet.
+    pub outbox: Outbox,
+    /// The conversation.
+    pub session: Option<Session>,
+    /// Whether it can go on where its socket is taken over: nothing that was received is missing.
+    pub whole: bool,
 }
 
 /// Packs it.
@@ -55,12 +59,16 @@ pub fn pack(session: &Session, outbox: &Outbox, known: &Known) -> Result<State, 
     let (memory, frames) = session.memory();
     let unread = frames.pending();
     let link = (unread.len() <= MOST_UNREAD).then_some(LinkLeaving {
-        memory,
         skip: frames.skipping(),
-        outbox,
     });
     let whole = link.is_some();
-    let mut state = State::json(SCHEMA, &Leaving { known, link })?;
+    let leaving = Leaving {
+        known,
+        outbox,
+        memory,
+        link,
+    };
+    let mut state = State::json(SCHEMA, &leaving)?;
     state.data.push(b'\n');
     if whole {
         state.data.extend_from_slice(unread);
@@ -75,12 +83,15 @@ pub fn unpack(state: &State, settings: Settings) -> Option<Left> {
     }
     let end = state.data.iter().position(|byte| *byte == b'\n')?;
     let coming: Coming = serde_json::from_slice(&state.data[..end]).ok()?;
-    let link = coming.link.map(|link| {
-        let frames = Frames::resume(settings.largest, &state.data[end + 1..], link.skip);
-        (Session::resume(settings, link.memory, frames), link.outbox)
-    });
+    let whole = coming.link.is_some();
+    let frames = match coming.link {
+        Some(link) => Frames::resume(settings.largest, &state.data[end + 1..], link.skip),
+        None => Frames::new(settings.largest),
+    };
     Some(Left {
         known: coming.known,
-        link,
+        outbox: coming.outbox,
+        session: Some(Session::resume(settings, coming.memory, frames)),
+        whole,
     })
 }

@@ -76,15 +76,19 @@ impl Plugin for Mqtt {
             .state
             .as_ref()
             .and_then(|state| handover::unpack(state, settings));
-        let left = left.unwrap_or_default();
-        let up = left
-            .link
-            .as_ref()
-            .is_some_and(|(session, _)| session.phase() == Phase::Up);
+        let mut left = left.unwrap_or_default();
+        if start.retained_is_gone() {
+            left.known.untold();
+        }
+        let before = left.session.as_ref();
+        let up = left.whole && before.is_some_and(|session| session.phase() == Phase::Up);
         let wire = Wire::start(start, checked.address.clone(), config.keep_alive, up)?;
-        let (session, outbox) = match left.link {
-            Some(link) if wire.is_open() => link,
-            _ => (Session::new(settings), Outbox::default()),
+        let session = match left.session {
+            Some(session) if wire.is_open() => session,
+            before => {
+                left.outbox.lost();
+                Session::after(settings, before)
+            }
         };
         let publishable = std::mem::take(&mut checked.publish);
         let mut mqtt = Self {
@@ -93,7 +97,7 @@ impl Plugin for Mqtt {
             mapping: Mapping::new(&config, checked, left.known),
             wire,
             session,
-            outbox,
+            outbox: left.outbox,
             told: Told::default(),
             more: None,
             until: Instant::now() + AT_ONCE,

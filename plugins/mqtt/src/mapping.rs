@@ -24,10 +24,20 @@ pub struct Known {
     devices: Devices,
     discovery: Discovery,
     zigbee: BTreeMap<String, Zigbee>,
+    confirmed: Confirmed,
+}
+
+impl Known {
+    /// The gateway forgot what was retained: all of it is news again.
+    pub fn untold(&mut self) {
+        self.devices.untold();
+        self.discovery.untold();
+        self.zigbee.values_mut().for_each(Zigbee::untold);
+    }
 }
 
 /// Who was said to be there, or not, since everything began to be read. Nothing outside of that.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Confirmed(Option<BTreeSet<(String, String)>>);
 
 impl Confirmed {
@@ -54,7 +64,6 @@ pub struct Mapping {
     rules: Vec<Rule>,
     ignore: Vec<Pattern>,
     known: Known,
-    confirmed: Confirmed,
     pub problems: Problems,
     /// Topic → hash of what was retained on it last: what is read anew is no news.
     remembered: BTreeMap<String, u64>,
@@ -77,7 +86,6 @@ impl Mapping {
             rules: checked.rules,
             ignore: checked.ignore,
             known,
-            confirmed: Confirmed::default(),
             problems: Problems::default(),
             remembered: BTreeMap::new(),
         }
@@ -115,18 +123,20 @@ impl Mapping {
 
     /// Everything that is retained is about to be read.
     pub fn begin_sync(&mut self) {
-        self.confirmed = Confirmed(Some(BTreeSet::new()));
+        self.known.confirmed = Confirmed(Some(BTreeSet::new()));
         self.known.discovery.begin_sync();
     }
 
     /// Everything was read: what is no more, and who said nothing.
     pub fn end_sync(&mut self) -> Vec<Draft> {
         let mut out = Vec::new();
-        let confirmed = std::mem::take(&mut self.confirmed).0.unwrap_or_default();
-        self.known.devices.forget_all_but(&confirmed, &mut out);
+        // Without a beginning there is nothing to hold anybody against.
+        if let Some(confirmed) = std::mem::take(&mut self.known.confirmed).0 {
+            self.known.devices.forget_all_but(&confirmed, &mut out);
+        }
         let mut context = Context {
             devices: &mut self.known.devices,
-            confirmed: &mut self.confirmed,
+            confirmed: &mut self.known.confirmed,
             problems: &mut self.problems,
             out: &mut out,
             wants: &mut Vec::new(),
@@ -146,7 +156,7 @@ impl Mapping {
         self.apply_rules(message, repeated, &mut out);
         let mut context = Context {
             devices: &mut self.known.devices,
-            confirmed: &mut self.confirmed,
+            confirmed: &mut self.known.confirmed,
             problems: &mut self.problems,
             out: &mut out,
             wants: &mut wants,
@@ -177,7 +187,7 @@ impl Mapping {
             return false;
         }
         let before = self.remembered.insert(message.topic.clone(), hash);
-        self.confirmed.0.is_some() && before == Some(hash)
+        self.known.confirmed.0.is_some() && before == Some(hash)
     }
 
     /// The first rule that matches. What is repeated still says that a device is there.
@@ -201,7 +211,7 @@ impl Mapping {
                 found,
                 labels,
             }) => {
-                self.confirmed.insert(&id, "rule");
+                self.known.confirmed.insert(&id, "rule");
                 self.known.devices.update(&id, out, |device| {
                     device.said.insert("rule".to_owned(), online);
                     describe(device, name, found, &labels);

@@ -9,7 +9,7 @@ pub use reasons::Refusal;
 use crate::codec::{self, Connect, Frames, Message, Qos, Unfit, Version};
 use crate::topics::Pattern;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// So many filters are asked for in one packet.
 const FILTERS_PER_PACKET: usize = 64;
@@ -151,8 +151,10 @@ pub struct Outgoing<'a> {
 pub struct Session {
     settings: Settings,
     memory: Memory,
-    /// The memory's filters, taken apart.
-    patterns: Vec<Pattern>,
+    /// The memory's filters without wildcards: thousands, of which each must be found at once.
+    plain: HashSet<String>,
+    /// Those with wildcards, taken apart: a few.
+    wide: Vec<Pattern>,
     frames: Frames,
     out: Vec<u8>,
 }
@@ -163,7 +165,8 @@ impl Session {
         Self {
             settings,
             memory: Memory::default(),
-            patterns: Vec::new(),
+            plain: HashSet::new(),
+            wide: Vec::new(),
             frames: Frames::new(settings.largest),
             out: Vec::new(),
         }
@@ -171,13 +174,29 @@ impl Session {
 
     /// Goes on where another instance left off, with the same connection.
     pub fn resume(settings: Settings, memory: Memory, frames: Frames) -> Self {
-        let filters = memory.filters.iter();
-        Self {
-            patterns: filters.map(|filter| Pattern::of_filter(filter)).collect(),
-            memory,
+        let mut session = Self {
             frames,
             ..Self::new(settings)
+        };
+        for filter in &memory.filters {
+            session.know(Pattern::of_filter(filter));
         }
+        session.memory = memory;
+        session
+    }
+
+    /// A conversation that has not begun, after another one with the same broker: which messages of QoS 2 were taken is
+    /// known still, or they would be taken twice. A broker that does not know the session says so.
+    pub fn after(settings: Settings, before: Option<Self>) -> Self {
+        let mut session = Self::new(settings);
+        if let Some(mut before) = before {
+            // Who waited for an outcome asked an instance that is no more.
+            before.lost();
+            session.memory.received = before.memory.received;
+            session.memory.sending = before.memory.sending;
+            session.memory.last_id = before.memory.last_id;
+        }
+        session
     }
 
     /// What the next instance needs; and the bytes that were not read yet.
@@ -270,14 +289,16 @@ impl Session {
         let mut new = Vec::new();
         let mut too_many = Vec::new();
         for pattern in filters {
-            if self.patterns.iter().any(|known| known.covers(&pattern)) {
+            let filter = pattern.filter();
+            let known = self.wide.iter().any(|known| known.covers(&pattern));
+            if known || self.plain.contains(&filter) {
                 continue;
             }
-            if self.patterns.len() >= self.settings.most_filters {
-                too_many.push(pattern.filter());
+            if self.plain.len() + self.wide.len() >= self.settings.most_filters {
+                too_many.push(filter);
             } else {
-                new.push(pattern.filter());
-                self.patterns.push(pattern);
+                new.push(filter);
+                self.know(pattern);
             }
         }
         self.memory.filters.extend(new.iter().cloned());
@@ -285,6 +306,13 @@ impl Session {
             self.subscribe(&new);
         }
         too_many
+    }
+
+    fn know(&mut self, pattern: Pattern) {
+        match pattern.is_topic() {
+            true => drop(self.plain.insert(pattern.filter())),
+            false => self.wide.push(pattern),
+        }
     }
 
     fn subscribe(&mut self, filters: &[String]) {

@@ -1,6 +1,8 @@
 //! The plugin against the SDK's test host: sockets, timers, failures.
 #![allow(clippy::unwrap_used)]
 
+mod handed_over;
+
 use super::*;
 use hearthgate_plugin::net::{CloseInfo, NetError, Opened};
 use hearthgate_plugin::testing;

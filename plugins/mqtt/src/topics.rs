@@ -60,6 +60,12 @@ impl Pattern {
         levels.collect::<Vec<_>>().join("/")
     }
 
+    /// Whether it has no wildcards: it stands for one topic.
+    pub fn is_topic(&self) -> bool {
+        let mut levels = self.levels.iter();
+        levels.all(|level| matches!(level, Level::Literal(_)))
+    }
+
     /// The names of its wildcards.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.levels.iter().filter_map(|level| match level {

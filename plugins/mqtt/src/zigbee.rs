@@ -9,7 +9,8 @@ use crate::mapping::Context;
 use crate::topics::{Pattern, is_topic};
 use exposes::{Exposed, exposed};
 use hearthgate_plugin::events::{
-    Connection, DeviceConnected, DeviceDisconnected, DeviceMetrics, EntityStateChanged, Object,
+    Connection, DeviceConnected, DeviceDisconnected, DeviceMetrics, EntityRemoved,
+    EntityStateChanged, Object,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,6 +62,13 @@ impl Zigbee {
         let bridge = ["state", "devices", "event"].map(|topic| format!("{base}/bridge/{topic}"));
         let devices = self.devices.keys().flat_map(|name| topics_of(base, name));
         bridge.into_iter().chain(devices).collect()
+    }
+
+    /// No state was told yet.
+    pub fn untold(&mut self) {
+        self.devices
+            .values_mut()
+            .for_each(|item| item.states.clear());
     }
 
     /// How many properties are told as entities.
@@ -129,11 +137,11 @@ impl Zigbee {
             .cloned()
             .collect();
         for name in gone {
-            let Some(item) = self.devices.remove(&name) else {
+            let Some(mut item) = self.devices.remove(&name) else {
                 continue;
             };
-            // Under another name it is still there.
-            if self.devices.values().all(|other| other.id != item.id) {
+            // Under another name it is still there, or was found there.
+            if !item.id.is_empty() && self.devices.values().all(|other| other.id != item.id) {
                 let connection = Connection {
                     name: Some(name),
                     reason: Some("removed".to_owned()),
@@ -141,6 +149,7 @@ impl Zigbee {
                 };
                 let draft = Draft::of(&DeviceDisconnected(connection)).label("device", &item.id);
                 context.out.push(draft);
+                item.forget(|_| true, context);
                 context.devices.remove(&item.id, context.out);
             }
         }
@@ -174,10 +183,24 @@ impl Zigbee {
                 .into_iter()
                 .filter_map(|(k, v)| Some((k.to_owned(), v?))),
         );
-        let before = self.devices.remove(&name);
+        let exposed = definition.map(exposed).unwrap_or_default();
+        let before = self.devices.remove(&name).or_else(|| {
+            // Under its new name a device is the same.
+            let mut items = self.devices.values_mut();
+            let old = items.find(|item| item.id == entry.ieee_address)?;
+            Some(std::mem::take(old))
+        });
+        let states = before.map(|mut before| {
+            let another = before.id != entry.ieee_address;
+            before.forget(
+                |property| another || !exposed.contains_key(property),
+                context,
+            );
+            before.states
+        });
         let item = Item {
-            exposed: definition.map(exposed).unwrap_or_default(),
-            states: before.map(|before| before.states).unwrap_or_default(),
+            exposed,
+            states: states.unwrap_or_default(),
             id: entry.ieee_address,
         };
         context.devices.update(&item.id, context.out, |device| {
@@ -272,6 +295,23 @@ impl Item {
         }
     }
 
+    /// These properties are no more: their entities are removed.
+    fn forget(&mut self, gone: impl Fn(&str) -> bool, context: &mut Context<'_>) {
+        let (id, exposed) = (&self.id, &self.exposed);
+        self.states.retain(|property, _| {
+            let gone = gone(property);
+            if gone && let Some(exposed) = exposed.get(property) {
+                let entity = entity_id(exposed, id, property);
+                let draft = Draft::of(&EntityRemoved::new(&*entity))
+                    .label("entity", &entity)
+                    .label("domain", &exposed.domain)
+                    .label("device", id);
+                context.out.push(draft);
+            }
+            !gone
+        });
+    }
+
     fn tell_states(&mut self, name: &str, fields: &Object, context: &mut Context<'_>) {
         for (property, exposed) in &self.exposed {
             let state = fields.get(property).and_then(|value| exposed.state(value));
@@ -280,7 +320,7 @@ impl Item {
             if old.as_ref() == Some(&state) {
                 continue;
             }
-            let id = format!("{}.{}_{property}", exposed.domain, self.id);
+            let id = entity_id(exposed, &self.id, property);
             let mut attributes = Object::new();
             if let Some(unit) = &exposed.unit {
                 attributes.insert("unit_of_measurement".to_owned(), unit.as_str().into());
@@ -299,6 +339,10 @@ impl Item {
             self.states.insert(property.clone(), state);
         }
     }
+}
+
+fn entity_id(exposed: &Exposed, device: &str, property: &str) -> String {
+    format!("{}.{device}_{property}", exposed.domain)
 }
 
 fn topics_of(base: &str, name: &str) -> [String; 2] {

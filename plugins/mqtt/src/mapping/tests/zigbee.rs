@@ -80,6 +80,35 @@ fn zigbee2mqtts_devices_are_understood() {
     );
     assert_eq!(
         removed,
-        [r#"device.disconnected device/0x01/connection "removed""#]
+        [
+            r#"device.disconnected device/0x01/connection "removed""#,
+            "entity.removed entity/sensor.0x01_brightness/registry",
+            "entity.removed entity/binary_sensor.0x01_contact/registry",
+            "entity.removed entity/sensor.0x01_linkquality/registry",
+            "entity.removed entity/light.0x01_state/registry",
+        ]
+    );
+}
+
+#[test]
+fn the_entities_of_a_device_that_was_removed_are_removed() {
+    let mut mapping = mapping(json!({}));
+    take(&mut mapping, "zigbee2mqtt/bridge/devices", DEVICES, &[]);
+    let payload = r#"{"state": "ON", "linkquality": 80}"#;
+    take(&mut mapping, "zigbee2mqtt/attic/lamp", payload, &[]);
+    let bare = r#"[{"ieee_address": "0x01", "friendly_name": "attic/lamp", "type": "Router",
+        "definition": {"exposes": [{"type": "numeric", "name": "linkquality", "property": "linkquality"}]}}]"#;
+    let fewer = take(&mut mapping, "zigbee2mqtt/bridge/devices", bare, &[]);
+    assert_eq!(fewer, ["entity.removed entity/light.0x01_state/registry"]);
+    let renamed = bare.replace("attic/lamp", "lamp");
+    let kept = take(&mut mapping, "zigbee2mqtt/bridge/devices", &renamed, &[]);
+    assert!(
+        !kept.iter().any(|event| event.starts_with("entity.removed")),
+        "{kept:?}"
+    );
+    let gone = take(&mut mapping, "zigbee2mqtt/bridge/devices", "[]", &[]);
+    assert!(
+        gone.contains(&"entity.removed entity/sensor.0x01_linkquality/registry".to_owned()),
+        "{gone:?}"
     );
 }
