@@ -133,6 +133,14 @@ impl Bus {
         search.found()
     }
 
+    /// Ends the retained state that a source left, when the source is no more. Subscribers are not told: to them it is as
+    /// if the source were silent.
+    pub fn forget(&self, source: &InstanceName) {
+        let mut core = self.0.core.lock();
+        core.retained.forget(source);
+        self.0.figures.retained.set(core.retained.len() as f64);
+    }
+
     /// For a shard that opens a subscription: the retained state and the number up to which it stands, taken at one moment.
     #[must_use]
     pub fn snapshot(&self, filter: Filter) -> Opening {

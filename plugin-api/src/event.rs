@@ -56,6 +56,12 @@ impl Event {
         self
     }
 
+    /// Whether it is on this topic.
+    #[must_use]
+    pub fn is_on(&self, topic: &str) -> bool {
+        self.event.topic == topic
+    }
+
     /// What clients may filter on. Set `entity`, `domain`, `room`, `area`, `device`, `severity` and `category`
     /// where they are known.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {

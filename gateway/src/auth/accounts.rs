@@ -1,6 +1,6 @@
 //! Accounts: users with passwords, whom plugins may let log in (`gateway.login`).
 
-use super::Identity;
+use super::{Access, Identity};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ pub trait Accounts: Send + Sync {
 
     /// Issues new tokens for a refresh token of an earlier login.
     fn refresh<'a>(&'a self, token: &'a str) -> Answering<'a, Result<LoginSession, LoginError>>;
+
+    /// What somebody may, as the rules are now; `None`: somebody who did not say who it is.
+    fn access(&self, identity: Option<&Identity>) -> Arc<Access>;
 }
 
 /// What a login gives. It has no `Debug`, as the tokens must not get into a log.
@@ -63,7 +66,7 @@ impl LoginError {
     }
 }
 
-/// No accounts: every login is told so.
+/// No accounts and no rules: every login is told so, and everybody may everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoAccounts;
 
@@ -79,6 +82,10 @@ impl Accounts for NoAccounts {
 
     fn refresh<'a>(&'a self, _token: &'a str) -> Answering<'a, Result<LoginSession, LoginError>> {
         Box::pin(async { Err(none()) })
+    }
+
+    fn access(&self, _identity: Option<&Identity>) -> Arc<Access> {
+        Access::everything()
     }
 }
 

@@ -5,7 +5,7 @@ use super::audit::{Audit, Record};
 use super::jwt::{self, Known};
 use super::keys::BadKey;
 use super::users::{self, Attempts, Users};
-use super::{Accounts, Answering, AuthError, Caller, Identity, LoginError, LoginSession};
+use super::{Access, Accounts, Answering, AuthError, Caller, Identity, LoginError, LoginSession};
 use super::{Presented, Revocations, Rules, Token, Verified};
 use crate::config::{self, Authentication, Requirement};
 use crate::event::Timestamp;
@@ -248,7 +248,7 @@ impl Auth {
 
     /// What somebody may.
     #[must_use]
-    pub fn access(&self, identity: Option<&Identity>) -> Arc<super::Access> {
+    pub fn access(&self, identity: Option<&Identity>) -> Arc<Access> {
         self.0.rules.access(identity)
     }
 
@@ -387,5 +387,9 @@ impl Accounts for Auth {
 
     fn refresh<'a>(&'a self, token: &'a str) -> Answering<'a, Result<LoginSession, LoginError>> {
         Box::pin(Self::refresh(self, token))
+    }
+
+    fn access(&self, identity: Option<&Identity>) -> Arc<Access> {
+        Self::access(self, identity)
     }
 }

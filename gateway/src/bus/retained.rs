@@ -1,6 +1,6 @@
 //! Retained state: the newest retained event of each topic.
 
-use crate::event::{Draft, Event, Filter, Topic, TopicFilter};
+use crate::event::{Draft, Event, Filter, InstanceName, Topic, TopicFilter};
 use hearthgate_events::Retention;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -63,6 +63,11 @@ impl Retained {
                 }
             }
         }
+    }
+
+    /// Ends all that a source left.
+    pub(super) fn forget(&mut self, source: &InstanceName) {
+        self.by_topic.retain(|_, event| event.source != *source);
     }
 
     /// How many topics have retained state.

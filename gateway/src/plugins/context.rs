@@ -5,6 +5,7 @@ use super::grants::Permissions;
 use super::loaded::Loaded;
 use super::place::Place;
 use super::words::Words;
+use crate::auth::Access;
 use crate::event::InstanceName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +47,8 @@ pub struct Context {
     pub(super) deadline: Instant,
     /// The plugins that the message that it handles came through.
     pub(super) via: Vec<InstanceName>,
+    /// What the client may whom the current call answers: a dialect's, or who asks for a route.
+    pub(super) reader: Option<Arc<Access>>,
 }
 
 /// How the bindings get at the context.
@@ -92,6 +95,7 @@ impl Context {
             is_source: loaded.is_source(),
             deadline: Instant::now() + limits.init_timeout,
             via: Vec::new(),
+            reader: None,
         };
         let mut store = Store::new(engine, context);
         store.limiter(|context| &mut context.limiter);
@@ -110,6 +114,14 @@ impl Context {
             }
         });
         store
+    }
+}
+
+impl Context {
+    /// How long an import may wait: what is left of the current call, less a part in which the guest can still deal with
+    /// the error that it gets for it. A wait that outlived the call would end the guest.
+    pub(super) fn patience(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()) * 3 / 4
     }
 }
 

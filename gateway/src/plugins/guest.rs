@@ -6,6 +6,7 @@ use super::context::{Context, OutOfTime, arm};
 use super::loaded::Loaded;
 use super::place::Place;
 use super::replies::Answer;
+use crate::auth::Caller;
 use std::sync::Arc;
 use tokio::time::error::Elapsed;
 use wasmtime::{Store, Trap};
@@ -186,6 +187,7 @@ impl Guest {
         let context = self.store.data_mut();
         context.deadline = tokio::time::Instant::now() + limits.call_timeout;
         context.via.clear();
+        context.reader = None;
         self.begun = std::time::Instant::now();
         limits
     }
@@ -194,6 +196,13 @@ impl Guest {
     pub(super) fn used(&self) -> std::time::Duration {
         let limits = self.store.data().place.limits();
         super::context::used(&self.store, limits.call_time)
+    }
+
+    /// From here on the current call sees the retained state that this caller may read.
+    pub(super) fn read_for(&mut self, caller: &Caller) {
+        let context = self.store.data_mut();
+        let accounts = &context.place.around.accounts;
+        context.reader = Some(accounts.access(caller.identity().map(AsRef::as_ref)));
     }
 
     /// How a call ended; counts it.

@@ -103,8 +103,9 @@ impl Guest {
         let Some(routes) = self.routes.clone() else {
             return Ok(Some(missing("routes")));
         };
-        let call = convert::http_call(id.0, call);
         let limits = self.begin();
+        self.read_for(&call.caller);
+        let call = convert::http_call(id.0, call);
         let call = routes.call_serve(&mut self.store, &call);
         let done = timeout(limits.call_timeout, call).await;
         Ok(match self.settle("serve", done)? {
@@ -128,6 +129,13 @@ impl Guest {
             return Ok(missing("dialect"));
         };
         let limits = self.begin();
+        if let Work::Open(client)
+        | Work::Text(client, _)
+        | Work::Reply(client, ..)
+        | Work::Authenticated(client, _) = &work
+        {
+            self.read_for(&client.caller);
+        }
         let within = limits.call_timeout;
         let store = &mut self.store;
         let actions = match work {

@@ -9,10 +9,10 @@ mod snapshot;
 mod targets;
 mod thresholds;
 
-use hearthgate_plugin::events::{AdapterState, AdapterStatus, MetricsSample, Object};
+use hearthgate_plugin::events::{AdapterState, AdapterStatus, MetricsSample, Object, topic};
 use hearthgate_plugin::{
-    Event, Failure, HostError, Input, Plugin, PublishError, Start, State, TimerId, duration, log,
-    system,
+    Event, Failure, HostError, Input, Outbox, Plugin, PublishError, Start, State, TimerId,
+    duration, log, system, timers,
 };
 use serde::{Deserialize, Serialize};
 use series::Before;
@@ -28,6 +28,12 @@ const STATE: u32 = 2;
 const STATE_OF_0_1: u32 = 1;
 /// The host takes a snapshot at most every 200 ms; with less than this, figures would repeat.
 const SHORTEST: Duration = Duration::from_millis(250);
+/// The tag of the timer that sends what had to wait.
+const SEND: &str = "send";
+/// So many alerts and statuses may wait: one for each alert that may stand, and some.
+const MOST_ALERTS: usize = 256;
+/// So many samples may wait.
+const MOST_SAMPLES: usize = 64;
 /// So long one call may read answers. A call has 100 ms of processor time by default.
 const AT_ONCE: Duration = Duration::from_millis(25);
 
@@ -52,6 +58,9 @@ struct Memory {
     machine: Option<Counters>,
     targets: BTreeMap<String, Before>,
     standings: Standings,
+    /// Alerts and statuses that wait.
+    #[serde(default)]
+    alerts: Vec<Event>,
 }
 
 struct Metrics {
@@ -62,6 +71,11 @@ struct Metrics {
     targets: Vec<Target>,
     thresholds: Vec<Threshold>,
     standings: Standings,
+    /// Alerts and statuses that wait; they go before samples, which come again.
+    alerts: Outbox,
+    samples: Outbox,
+    /// Whether the timer that sends them is set.
+    sending: bool,
     /// Whether it was said that alerts or statuses are not granted.
     complained: bool,
 }
@@ -75,7 +89,10 @@ impl Plugin for Metrics {
         }
         thresholds::check(&config.thresholds)?;
         start.every(config.interval, "sample")?;
-        let memory = remembered(start);
+        let mut memory = remembered(start);
+        if start.retained_is_gone() {
+            memory.standings.untold();
+        }
         let targets = targets::start(start, config.targets, &config.target, memory.targets)?;
         let mut metrics = Self {
             target: config.target,
@@ -84,10 +101,13 @@ impl Plugin for Metrics {
             targets,
             thresholds: config.thresholds,
             standings: memory.standings,
+            alerts: Outbox::resume(MOST_ALERTS, memory.alerts),
+            samples: Outbox::new(MOST_SAMPLES),
+            sending: false,
             complained: false,
         };
         let cleared = metrics.standings.keep_only(&metrics.thresholds);
-        metrics.publish_each(cleared)?;
+        metrics.raise(cleared)?;
         metrics.tell()?;
         // The first sample is there at once, without rates; one that follows a reload waits for its tick.
         if metrics.before.is_none() {
@@ -106,6 +126,7 @@ impl Plugin for Metrics {
             machine: self.before.clone(),
             targets: targets.collect(),
             standings: self.standings.clone(),
+            alerts: self.alerts.iter().cloned().collect(),
         };
         match memory.machine {
             None => Ok(None),
@@ -120,6 +141,10 @@ impl Plugin for Metrics {
                 None => Ok(()),
             },
             None if tag == "more" => self.read(),
+            None if tag == SEND => {
+                self.sending = false;
+                self.send()
+            }
             None => self.sample(),
         }
     }
@@ -163,7 +188,8 @@ impl Metrics {
     fn sample(&mut self) -> Result<(), Failure> {
         let snapshot: Snapshot = system::snapshot_as()?;
         let sample = sample::of(&snapshot, self.before.as_ref(), &self.target, &self.choice);
-        Event::of(&sample).publish()?;
+        self.samples.push(Event::of(&sample));
+        self.send()?;
         self.before = Some(snapshot.counters());
         self.judge(&sample.target, &sample.metrics, snapshot.taken_at)
     }
@@ -175,7 +201,7 @@ impl Metrics {
         now: u64,
     ) -> Result<(), Failure> {
         let alerts = self.standings.judge(&self.thresholds, target, metrics, now);
-        self.publish_each(alerts)
+        self.raise(alerts)
     }
 
     fn ask(&mut self, i: usize) -> Result<(), Failure> {
@@ -207,7 +233,8 @@ impl Metrics {
             units: Some(scraped.units),
             ..MetricsSample::new(&*name, scraped.metrics)
         };
-        self.publish_each(vec![Event::of(&sample)])?;
+        self.samples.push(Event::of(&sample));
+        self.send()?;
         self.judge(&name, &sample.metrics, now)?;
         if scraped.news { self.tell() } else { Ok(()) }
     }
@@ -241,22 +268,36 @@ impl Metrics {
             message: (!down.is_empty()).then(|| format!("down: {}", down.join(", "))),
             ..AdapterStatus::new("metrics", "Metrics", status)
         };
-        self.publish_each(vec![Event::of(&status)])
+        self.raise(vec![Event::of(&status)])
     }
 
-    /// Publishes events one by one: what is refused is told once, and stops nothing.
-    fn publish_each(&mut self, events: Vec<Event>) -> Result<(), Failure> {
-        for event in events {
-            match event.publish() {
-                Ok(_) => {}
-                Err(PublishError::NotGranted(_)) if self.complained => {}
-                Err(error) => {
-                    self.complained = true;
-                    log::warn!("an event was not published: {error}");
-                }
+    /// Publishes alerts and statuses.
+    fn raise(&mut self, events: Vec<Event>) -> Result<(), Failure> {
+        events.into_iter().for_each(|event| self.alerts.push(event));
+        self.send()
+    }
+
+    /// Sends what waits, as far as the granted rate allows. What is refused is told once, and stops nothing: but without
+    /// the right to its own samples there is nothing to do.
+    fn send(&mut self) -> Result<(), Failure> {
+        let own = topic(&["metrics", &self.target]);
+        let mut missing = None;
+        let complained = &mut self.complained;
+        let mut refused = |event: Event, error: PublishError| match error {
+            PublishError::NotGranted(_) if event.is_on(&own) => missing = Some(error),
+            PublishError::NotGranted(_) if *complained => {}
+            error => {
+                *complained = true;
+                log::warn!("an event was not published: {event}: {error}");
             }
+        };
+        let wait = self.alerts.flush(&mut refused);
+        let wait = wait.or_else(|| self.samples.flush(&mut refused));
+        if let Some(wait) = wait.filter(|_| !self.sending) {
+            timers::after(wait, SEND)?;
+            self.sending = true;
         }
-        Ok(())
+        missing.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 

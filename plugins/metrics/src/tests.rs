@@ -1,6 +1,8 @@
 //! The plugin against the SDK's test host.
 #![allow(clippy::unwrap_used)]
 
+mod told;
+
 use super::*;
 use hearthgate_plugin::net::{HttpResponse, NetError};
 use hearthgate_plugin::testing;

@@ -52,6 +52,8 @@ enum Standing {
     Beyond(u64),
     /// An alert stands: its category.
     Raised(String),
+    /// The same, and the gateway forgot it.
+    Untold(String),
 }
 
 /// The standings, by the alerts' ids.
@@ -134,6 +136,15 @@ impl Threshold {
 }
 
 impl Standings {
+    /// The gateway forgot what was retained: alerts that stand are raised again at the next figure.
+    pub fn untold(&mut self) {
+        for standing in self.0.values_mut() {
+            if let Standing::Raised(category) = standing {
+                *standing = Standing::Untold(std::mem::take(category));
+            }
+        }
+    }
+
     /// Holds the figures of a target against the thresholds. `now`: milliseconds since the Unix epoch.
     pub fn judge(
         &mut self,
@@ -173,7 +184,7 @@ impl Standings {
         let hold = u64::try_from(threshold.hold.as_millis()).unwrap_or(u64::MAX);
         let full = self.0.len() >= MOST;
         match self.0.get(&id) {
-            Some(Standing::Raised(_)) if threshold.is_back(value) => {
+            Some(Standing::Raised(_) | Standing::Untold(_)) if threshold.is_back(value) => {
                 self.0.remove(&id);
                 let alert = threshold.alert(&id, target, metric, value, AlertStatus::Cleared);
                 Some(labelled(
@@ -183,6 +194,7 @@ impl Standings {
                 ))
             }
             Some(Standing::Raised(_)) => None,
+            Some(Standing::Untold(_)) => Some(self.raise(threshold, id, target, metric, value)),
             _ if !threshold.is_beyond(value) => {
                 self.0.remove(&id);
                 None
@@ -198,16 +210,23 @@ impl Standings {
                     self.0.insert(id, Standing::Beyond(since));
                     return None;
                 }
-                let alert = threshold.alert(&id, target, metric, value, AlertStatus::Open);
-                self.0
-                    .insert(id, Standing::Raised(threshold.category.clone()));
-                Some(labelled(
-                    Event::of(&AlertRaised(alert)),
-                    threshold.severity,
-                    &threshold.category,
-                ))
+                Some(self.raise(threshold, id, target, metric, value))
             }
         }
+    }
+
+    fn raise(
+        &mut self,
+        threshold: &Threshold,
+        id: String,
+        target: &str,
+        metric: &str,
+        value: f64,
+    ) -> Event {
+        let alert = threshold.alert(&id, target, metric, value, AlertStatus::Open);
+        let category = &threshold.category;
+        self.0.insert(id, Standing::Raised(category.clone()));
+        labelled(Event::of(&AlertRaised(alert)), threshold.severity, category)
     }
 
     /// Clears the alerts of thresholds that the configuration no longer has.
@@ -219,7 +238,7 @@ impl Standings {
                     .is_some_and(|rest| rest.starts_with(':'))
             };
             let threshold = thresholds.iter().find(is_of);
-            let Standing::Raised(category) = standing else {
+            let (Standing::Raised(category) | Standing::Untold(category)) = standing else {
                 return threshold.is_some();
             };
             let keeps = threshold.is_some_and(|t| t.category == *category);

@@ -25,8 +25,9 @@ use session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
-/// Longest text that is kept of a client: the host takes no longer one.
-const MAX_SESSION_BYTES: usize = 64 * 1024;
+/// Longest text that is kept of a client: the host takes no longer one. What is subscribed to is counted in it
+/// afterwards, in a few digits more.
+const MAX_SESSION_BYTES: usize = 64 * 1024 - 16;
 /// Longest type of a message that is handed to a handler.
 const MAX_KIND_BYTES: usize = 64;
 

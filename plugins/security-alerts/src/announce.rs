@@ -7,7 +7,7 @@ use crate::instant::Instant;
 use crate::journal::Volume;
 use hearthgate_plugin::events::{
     self, AlertCleared, AlertDevice, AlertRaised, AlertStatus, AlertUpdated, Connection,
-    DeviceConnected, DeviceDisconnected, DeviceStatus, Object,
+    DeviceConnected, DeviceDisconnected, DeviceStatus, Object, topic,
 };
 use hearthgate_plugin::{Event, rfc3339};
 use serde_json::{Value, json};
@@ -132,6 +132,19 @@ pub fn device_status(device: &Device, volume: Volume) -> DeviceStatus {
 /// The event of a device's state.
 pub fn device_event(device: &Device, volume: Volume) -> Event {
     Event::of(&device_status(device, volume)).label("device", &device.mac)
+}
+
+/// Ends what is retained of a device that is no more.
+pub fn farewell(mac: &str) -> [Event; 2] {
+    let empty = |kind: &str, level: &str| {
+        Event::new(kind, topic(&["device", mac, level]), &Value::Null)
+            .retain(true)
+            .label("device", mac)
+    };
+    [
+        empty("device.status", "status"),
+        empty("device.disconnected", "connection"),
+    ]
 }
 
 /// A device came (`new`, `back`), or is `gone`.

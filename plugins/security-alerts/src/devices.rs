@@ -76,6 +76,8 @@ pub struct Devices {
     unsaved: BTreeSet<String>,
     /// Devices that made room for others.
     pub evicted: u64,
+    /// Those of them of which the gateway retains something still.
+    departed: BTreeSet<String>,
 }
 
 impl Devices {
@@ -90,6 +92,7 @@ impl Devices {
             devices: keyed.collect(),
             unsaved: BTreeSet::new(),
             evicted: 0,
+            departed: BTreeSet::new(),
         }
     }
 
@@ -172,9 +175,18 @@ impl Devices {
                 return;
             };
             self.devices.remove(&mac);
+            self.departed.insert(mac.clone());
             self.unsaved.insert(mac);
             self.evicted += 1;
         }
+    }
+
+    /// Devices that are no more, since this was asked last.
+    pub fn take_departed(&mut self) -> Vec<String> {
+        let departed = std::mem::take(&mut self.departed).into_iter();
+        departed
+            .filter(|mac| !self.devices.contains_key(mac))
+            .collect()
     }
 
     /// Takes the set as it is.

@@ -188,6 +188,22 @@ fn the_table_is_bounded_and_the_blocked_stay() {
     let macs: Vec<&str> = devices.all().map(|device| &device.mac[15..]).collect();
     assert_eq!(macs, ["01", "30", "31"]);
     assert_eq!(devices.evicted, 46);
+    let departed = devices.take_departed();
+    assert_eq!(departed.len(), 46);
+    assert!(departed.iter().all(|mac| devices.find(mac).is_none()));
+    assert!(devices.take_departed().is_empty());
+    for event in crate::announce::farewell(&departed[0]) {
+        event.publish().expect("the test host takes all");
+    }
+    let left: Vec<_> = hearthgate_plugin::testing::published()
+        .into_iter()
+        .map(|event| (event.topic, event.data, event.retain))
+        .collect();
+    let mac = departed[0].replace(':', "%3A");
+    let null = |topic: String| (topic, "null".to_owned(), true);
+    let levels = ["status", "connection"];
+    let topics = levels.map(|level| null(format!("device/{}/{level}", mac)));
+    assert_eq!(left, topics);
     let unsaved = devices.take_unsaved(1000);
     assert_eq!(
         unsaved

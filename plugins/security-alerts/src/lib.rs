@@ -294,6 +294,10 @@ impl Security {
         if self.waits {
             return Ok(());
         }
+        let departed = self.devices.take_departed();
+        for event in departed.iter().flat_map(|mac| announce::farewell(mac)) {
+            self.outbox.put(event);
+        }
         let causes = &mut self.causes;
         let broken = |feed, bad, example: &str| causes.count(feed, bad, example, now);
         let sent = self.outbox.send(

@@ -88,3 +88,29 @@ async fn a_connection_that_is_closed_by_its_id_is_told_why() {
     assert_eq!(stats["connections_total"], 2, "{stats}");
     assert_eq!(stats["connection_errors"], 0, "{stats}");
 }
+
+#[tokio::test]
+async fn what_takes_too_long_is_an_error_in_the_guest_and_not_its_end() {
+    let sections = r#"
+[sources.one]
+plugin = "allround"
+limits = { call-timeout = "1s" }
+[sources.one.grants]
+handle = ["do"]
+commands = { hello = { program = "/bin/sleep", arguments = ["30"], timeout = "60s" } }
+"#;
+    let gateway = Setup::new().plugin("allround").toml(sections).start().await;
+    gateway.in_state("one", "running").await;
+    let mut client = gateway.client().await;
+    let nap = json!({"call": "commands.run", "name": "hello"});
+    let answer = client.command("do", nap).await;
+    let error = &answer["data"]["error"];
+    assert!(
+        error
+            .as_str()
+            .is_some_and(|error| error.contains("killed after")),
+        "{answer}"
+    );
+    let status = gateway.status("one").await;
+    assert_eq!(status["restarts"], 0, "{status}");
+}

@@ -255,3 +255,44 @@ async fn a_neighbour_that_is_written_all_the_time_holds_up_no_reload() {
     assert!(!writer.is_finished());
     writer.abort();
 }
+
+#[tokio::test]
+async fn what_a_source_left_goes_with_it_and_not_with_its_reload() {
+    let guest = |name: &str, handles: &str| {
+        format!(
+            r##"
+[sources.{name}]
+plugin = "allround"
+grants = {{ handle = ["{handles}"], publish = ["test/#"], subscribe = ["test/#"] }}
+"##
+        )
+    };
+    let (first, second) = (guest("first", "do"), guest("second", "do.too"));
+    let setup = Setup::new().plugin("allround").toml(&first).toml(&second);
+    let gateway = setup.start().await;
+    gateway.in_state("first", "running").await;
+    gateway.in_state("second", "running").await;
+    let mut client = gateway.client().await;
+    for (handler, topic) in [("do", "test/of-first"), ("do.too", "test/of-second")] {
+        let kept = json!({"call": "publish", "kind": "test.done", "topic": topic, "data": {"n": 1}, "retain": true});
+        let answer = client.command(handler, kept).await;
+        assert_eq!(answer["type"], "reply", "{answer}");
+    }
+    let left = async |client: &mut hearthgate_tests::Client| {
+        let read = json!({"call": "retained.read", "topics": ["test/of-first", "test/of-second"], "limit": 9});
+        let answer = client.command("do.too", read).await.to_string();
+        ["test/of-first", "test/of-second"].map(|topic| answer.contains(topic))
+    };
+    assert_eq!(left(&mut client).await, [true, true]);
+    gateway.install("allround", 1);
+    gateway.reload_after("first", &Value::Null).await;
+    assert_eq!(
+        left(&mut client).await,
+        [true, true],
+        "a reload takes nothing"
+    );
+    gateway.configure(|text| text.replace(&first, ""));
+    let report = report_after(&gateway, &Value::Null).await;
+    assert_eq!(report["plugins"]["stopped"], json!(["first"]), "{report}");
+    assert_eq!(left(&mut client).await, [false, true]);
+}

@@ -31,6 +31,10 @@ const SECTIONS: &str = r#"
 password-hash = "HASH"
 roles = ["admin"]
 
+[auth.users.eve]
+password-hash = "HASH"
+roles = ["viewer"]
+
 [[access.rule]]
 roles = ["admin"]
 read = ["alert/#", "device/#"]
@@ -92,6 +96,7 @@ impl House {
     async fn new() -> Self {
         let hash = hearthgate::auth::password::hash(b"correct horse").expect("a hash");
         let setup = Setup::new()
+            .access("[access]\n")
             .plugin("security-alerts")
             .plugin("homeguard")
             .listener(LISTENER);
@@ -152,7 +157,11 @@ impl House {
     }
 
     async fn login(&self) -> Answer {
-        let credentials = json!({"username": "ann", "password": "correct horse"});
+        self.login_as("ann").await
+    }
+
+    async fn login_as(&self, name: &str) -> Answer {
+        let credentials = json!({"username": name, "password": "correct horse"});
         self.ask("POST", "/api/auth/login", None, Some(&credentials))
             .await
     }
@@ -367,6 +376,34 @@ async fn who_is_let_in() {
         (401, json!({"detail": "Incorrect username or password"}))
     );
     assert_eq!(house.ask("GET", "/health", None, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn whom_no_rule_lets_block_is_refused_by_the_route_too() {
+    let house = House::new().await;
+    let mut devices = house.dashboard("devices").await;
+    let session = house.login_as("eve").await.json();
+    let eve = session["access_token"].as_str().expect("a token");
+    let detail = "this client may not send messages of this type";
+    for (method, path) in [
+        ("POST", "/api/devices/192.168.1.20/block"),
+        ("POST", "/api/devices/192.168.1.20/name?name=Mine"),
+        ("GET", "/api/devices"),
+        ("GET", "/api/alerts"),
+    ] {
+        let answer = house.ask(method, path, Some(eve), None).await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (403, json!({"detail": detail})),
+            "{path}"
+        );
+    }
+    let me = house.ask("GET", "/api/auth/me", Some(eve), None).await;
+    assert_eq!(me.json()["roles"], json!(["viewer"]), "she is known");
+    let set = std::fs::read_to_string(house.folder.join("set")).expect("the set");
+    assert_eq!(set, "", "nothing is blocked");
+    let told = pending(&mut devices).await;
+    assert_eq!(told, [Value::Null; 0], "and nobody was told of anything");
 }
 
 #[tokio::test]

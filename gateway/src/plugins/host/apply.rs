@@ -62,6 +62,7 @@ impl Inner {
         let running: Vec<Arc<Slot>> = self.slots.read().values().cloned().collect();
         for slot in running.iter().filter(|s| !wanted.contains_key(&s.name)) {
             self.remove(slot).await;
+            self.around.bus.forget(&slot.name);
             applied.stopped.push(slot.name.to_string());
         }
         for (name, instance) in wanted {
@@ -98,7 +99,12 @@ impl Inner {
         match change {
             Change::Nothing => return,
             Change::Identity => {
+                let before = slot.instance.load().plugin.clone();
                 self.remove(slot).await;
+                // Under the same name another one speaks; with another mailbox it is the same.
+                if before != instance.plugin {
+                    self.around.bus.forget(&slot.name);
+                }
                 let slot = self.add_slot(instance);
                 self.first_start(&slot).await;
                 applied.restarted.push(name);

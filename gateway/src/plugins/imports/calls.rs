@@ -10,7 +10,7 @@ use crate::plugins::grants::Denied;
 use crate::plugins::place::Place;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use tokio::time::Instant;
+use std::time::Duration;
 
 /// Most plugins of a chain in which each waits for the next one's reply.
 const MAX_CHAIN: usize = 4;
@@ -35,6 +35,15 @@ impl Host for Context {
             Ok(identity) => identity,
             Err(why) => return bad(why),
         };
+        // Who is named is asked for as if it had sent the message itself: a route or a command of a plugin is no way
+        // past the rules.
+        if let Some(identity) = &identity {
+            let access = self.place.around.accounts.access(Some(identity));
+            if !access.may_call(&kind) {
+                let why = "this client may not send messages of this type".to_owned();
+                return Ok(Err(CallError::Rejected(Rejection::Forbidden(why))));
+            }
+        }
         let client = Client {
             id: format!("plugin:{}", self.place.name),
             identity: identity.map(Arc::new),
@@ -44,7 +53,7 @@ impl Host for Context {
         let caller = Caller {
             place: &self.place,
             is_source: self.is_source,
-            deadline: self.deadline,
+            patience: self.patience(),
         };
         Ok(caller.ask(client, kind, data).await)
     }
@@ -54,8 +63,8 @@ impl Host for Context {
 struct Caller<'a> {
     place: &'a Place,
     is_source: bool,
-    /// When its own call is cut off.
-    deadline: Instant,
+    /// How long it may wait.
+    patience: Duration,
 }
 
 impl Caller<'_> {
@@ -89,9 +98,8 @@ impl Caller<'_> {
         if let Some(None) = wait {
             return refuse(again);
         }
-        let left = self.deadline.saturating_duration_since(Instant::now());
         let call = handler.call(client, kind, data);
-        match tokio::time::timeout(left * 3 / 4, call).await {
+        match tokio::time::timeout(self.patience, call).await {
             Ok(Ok(reply)) => Ok(reply.get().to_owned()),
             Ok(Err(error)) => Err(convert::call_error(ReplyError::from(error))),
             Err(_) => refuse("no reply came in time (three quarters of limits.call-timeout)"),

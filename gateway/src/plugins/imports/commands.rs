@@ -10,8 +10,12 @@ impl Host for Context {
         name: String,
         arguments: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<Outcome, String>> {
+        let patience = self.patience();
+        let run = self.place.services.commands.run(&name, &arguments);
+        // A command that is no longer waited for is killed.
+        let ended = tokio::time::timeout(patience, run).await;
         Ok(
-            match self.place.services.commands.run(&name, &arguments).await {
+            match ended.unwrap_or(Err(CommandError::Timeout(patience))) {
                 Ok(outcome) => Ok(Outcome {
                     exit_code: outcome.exit_code,
                     stdout: outcome.stdout.into(),

@@ -57,7 +57,13 @@ impl Host for Context {
             .place
             .admission
             .send(&self.permissions, &audience, event);
-        Ok(match sent.await {
+        let sent = tokio::time::timeout(self.patience(), sent).await;
+        let Ok(sent) = sent else {
+            return Ok(Err(
+                "the gateway did not answer in time; it may have been sent".to_owned(),
+            ));
+        };
+        Ok(match sent {
             Ok(count) => Ok(count),
             Err(Refused::Denied(denied)) => {
                 self.place.denied(&denied.reason);

@@ -5,6 +5,7 @@ use crate::plugins::bindings::host::http::Host;
 use crate::plugins::bindings::host::net::{HttpRequest, HttpResponse, NetError};
 use crate::plugins::context::Context;
 use crate::plugins::convert;
+use crate::plugins::input::NetError as NoAnswer;
 use crate::plugins::services::http;
 use bytes::Bytes;
 use std::time::Duration;
@@ -32,8 +33,10 @@ impl Host for Context {
         &mut self,
         given: HttpRequest,
     ) -> wasmtime::Result<Result<HttpResponse, NetError>> {
-        let fetched = self.place.services.http.fetch(request(given)).await;
-        Ok(match fetched {
+        let patience = self.patience();
+        let fetch = self.place.services.http.fetch(request(given));
+        let fetched = tokio::time::timeout(patience, fetch).await;
+        Ok(match fetched.unwrap_or(Err(NoAnswer::Timeout)) {
             Ok(response) => Ok(convert::http_response(&response)),
             Err(error) => Err(self.net_error(error)),
         })

@@ -34,8 +34,11 @@ impl Host for Context {
             bytes: most_bytes,
         };
         let bus = &self.place.around.bus;
+        let (permissions, reader) = (&self.permissions, self.reader.as_ref());
         let found = bus
-            .retained_page(page, |event| self.permissions.may_see(event))
+            .retained_page(page, |event| {
+                permissions.may_see(event) && reader.is_none_or(|reader| reader.may_read(event))
+            })
             .await;
         Ok(Ok(found.iter().map(|e| convert::published(e)).collect()))
     }

@@ -16,10 +16,10 @@ pub struct Client {
 }
 
 /// A plugin with the default configuration, and `source-names` as the truth table needs them.
-pub fn plugin(form: Form) -> Pma {
+pub fn plugin(form: Form, max_items: usize) -> Pma {
     let config = Config {
         dialect: form,
-        max_items: 20,
+        max_items,
         source_names: BTreeMap::from([("home".to_owned(), "homeassistant".to_owned())]),
         entity_domains: ["acme".to_owned()].into(),
         service: "pma".to_owned(),
@@ -35,9 +35,18 @@ impl Client {
 
     /// A client that connected with a query.
     pub fn with_query(form: Form, query: &[(&str, &str)]) -> (Self, Vec<Value>) {
+        Self::connected(plugin(form, 20), query)
+    }
+
+    /// A client whose sets have at most so many items.
+    pub fn with_items(form: Form, most: usize) -> (Self, Vec<Value>) {
+        Self::connected(plugin(form, most), &[])
+    }
+
+    fn connected(pma: Pma, query: &[(&str, &str)]) -> (Self, Vec<Value>) {
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let mut client = Self {
-            pma: plugin(form),
+            pma,
             kept: String::new(),
             query: query.iter().map(own).collect(),
             subscriptions: BTreeMap::new(),

@@ -18,7 +18,7 @@ fn messages(form: Form, kind: &str, data: Value, labels: &[(&str, &str)]) -> Vec
         received_at: 1_704_110_400_000,
         event,
     };
-    let texts = plugin(form).encode(vec![published]);
+    let texts = plugin(form, 20).encode(vec![published]);
     assert_eq!(texts.len(), 1);
     texts[0]
         .iter()

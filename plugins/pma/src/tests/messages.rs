@@ -197,7 +197,7 @@ fn a_heartbeat_reaches_everyone_in_their_form() {
         now_ms: 0,
     };
     let beat = |form| -> Vec<Value> {
-        let texts = super::client::plugin(form).heartbeat(stats);
+        let texts = super::client::plugin(form, 20).heartbeat(stats);
         texts
             .iter()
             .map(|text| timeless(serde_json::from_str(text).unwrap()))

@@ -26,7 +26,7 @@ fn ask(caller: Caller, method: &str, path: &str, body: &str) -> (HttpReply, Valu
         caller,
         address: "127.0.0.1".to_owned(),
     };
-    let HttpAnswer::Reply(reply) = plugin(Form::Guide).serve(call) else {
+    let HttpAnswer::Reply(reply) = plugin(Form::Guide, 20).serve(call) else {
         panic!("an answer at once")
     };
     let mut body: Value = serde_json::from_slice(&reply.body).unwrap();

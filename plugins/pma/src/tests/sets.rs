@@ -242,6 +242,27 @@ fn sets_are_bounded_and_a_refusal_says_so() {
     assert_eq!(told[100]["data"]["error"], "400 more items were refused");
 }
 
+/// The gateway keeps 64 KiB with a connection, and leaves out what is more.
+#[test]
+fn what_is_confirmed_is_no_more_than_the_gateway_keeps() {
+    let (mut client, _) = Client::with_items(Form::Guide, 1000);
+    let mut refused = 0;
+    for round in 0..8 {
+        let ids: Vec<String> = (0..60)
+            .map(|n| format!("light.{}_{round}_{n}", "l".repeat(200)))
+            .collect();
+        let message = json!({"type": "subscribe_ha_entities", "data": {"entity_ids": ids}});
+        let told = answers(&mut client, &message.to_string());
+        refused += usize::from(told[0]["type"] == "subscription_error");
+        assert!(client.kept.len() <= 65_536, "{}", client.kept.len());
+    }
+    assert!(
+        refused > 0 && client.kept.len() > 40_000,
+        "{refused} {}",
+        client.kept.len()
+    );
+}
+
 #[test]
 fn a_message_leads_to_few_subscriptions_and_leaves_none_behind() {
     let (mut client, _) = Client::new(Form::Guide);

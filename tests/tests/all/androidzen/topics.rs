@@ -206,3 +206,29 @@ async fn a_reload_keeps_clients_their_topics_and_their_sessions() {
     let refreshed = say(&mut client, json!({"type": "refresh_data"})).await;
     assert_eq!(refreshed["data"]["count"], 2, "{refreshed}");
 }
+
+#[tokio::test]
+async fn refresh_data_sends_nothing_that_the_client_may_not_read() {
+    let rules = r##"[access]
+public = ["system/#"]
+
+[[access.rule]]
+subjects = ["42"]
+read = ["device/d1/status"]
+"##;
+    let gateway = start(setup().access(rules)).await;
+    everything(&gateway.admin()).await;
+    for (query, expected) in [("", 0), (&*format!("?token={ADA}"), 1)] {
+        let mut client = open(&gateway, query).await;
+        for topic in ["device_status", "metrics_d1", "security"] {
+            subscribe(&mut client, topic).await;
+        }
+        client.send_text(r#"{"type": "refresh_data"}"#).await;
+        let done = client
+            .find("the answer", |message| message["data"]["count"].is_u64())
+            .await;
+        assert_eq!(done["data"]["count"], expected, "{query}: {done}");
+        let states = received(&mut client).await;
+        assert_eq!(states.len(), expected, "{query}: {states:?}");
+    }
+}
