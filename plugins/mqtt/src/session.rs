@@ -151,7 +151,7 @@ pub struct Outgoing<'a> {
 pub struct Session {
     settings: Settings,
     memory: Memory,
-    /// The memory's filters without wildcards: thousands, of which each must be found at once.
+    /// The memory's filters without wildcards, of which there may be thousands.
     plain: HashSet<String>,
     /// Those with wildcards, taken apart: a few.
     wide: Vec<Pattern>,
@@ -174,10 +174,8 @@ impl Session {
 
     /// Goes on where another instance left off, with the same connection.
     pub fn resume(settings: Settings, memory: Memory, frames: Frames) -> Self {
-        let mut session = Self {
-            frames,
-            ..Self::new(settings)
-        };
+        let mut session = Self::new(settings);
+        session.frames = frames;
         for filter in &memory.filters {
             session.know(Pattern::of_filter(filter));
         }
@@ -194,7 +192,6 @@ impl Session {
             before.lost();
             session.memory.received = before.memory.received;
             session.memory.sending = before.memory.sending;
-            session.memory.last_id = before.memory.last_id;
         }
         session
     }
