@@ -26,6 +26,7 @@ pub use audit::{Audit, Record};
 pub use authenticator::{Auth, Refused};
 pub use error::AuthError;
 pub use keys::problems as key_problems;
+pub use keys::unusable as unusable_keys;
 pub use presented::{Presented, Token};
 pub use revocation::{Revocation, Revocations};
 pub use signing::{SigningKey, mint};

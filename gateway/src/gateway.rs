@@ -8,6 +8,7 @@
 mod announce;
 mod audit;
 mod controller;
+mod files;
 mod listeners;
 mod reload;
 mod restart;
@@ -26,6 +27,7 @@ use crate::shard::Shards;
 use crate::telemetry::logs::LogControl;
 use crate::telemetry::metrics::Metrics;
 use controller::{Command, Controller};
+pub use files::unusable_files;
 use listeners::Listeners;
 use std::io;
 use std::net::SocketAddr;

@@ -16,7 +16,7 @@ kinds = ["notification.sent"]
 
 [requests]
 publish = ["feed/#"]
-connect = ["https://example.org"]
+connect = ["https://example.org", "${config.url}"]
 secrets = ["token"]
 
 [config]
@@ -26,6 +26,8 @@ required = ["interval"]
 [config.properties.interval]
 type = "string"
 description = "Time between two looks: a number and s"
+[config.properties.url]
+type = "string"
 "#;
 
 /// The smallest component that is a plugin to those who don't run it: it exports empty instances under the names of

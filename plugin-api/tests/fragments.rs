@@ -3,8 +3,7 @@
 
 #![allow(dead_code, unused_variables)]
 
-use hearthgate_plugin::net::*;
-use hearthgate_plugin::*;
+use hearthgate_plugin::{net::*, *};
 use std::time::Duration;
 
 const README: &str = include_str!("../README.md");
@@ -45,6 +44,22 @@ fn events(events: Vec<Event>) -> Result<(), Failure> {
     Event::new("acme.blink", "acme/lamp-1", &serde_json::json!({"times": 3})).retain(true).publish()?;
     publish_all(events)?;       // one call, all or none, in this order
     Ok(())
+}
+
+struct Teller {
+    outbox: Outbox,
+}
+
+#[rustfmt::skip]
+impl Teller {
+    fn tell(&mut self, event: Event) -> Result<(), HostError> {
+        self.outbox.push(event);                    // Outbox::new(1000): with no room the oldest makes way, and is counted
+        let refused = |event: Event, why| log::warn!("{event} is refused: {why}");
+        match self.outbox.flush(refused) {
+            Some(wait) => timers::after(wait, "send").map(drop),      // on_timer calls `flush` again
+            None => Ok(()),
+        }
+    }
 }
 
 struct Roles;
@@ -92,7 +107,9 @@ struct Poller {
     url: String,
 }
 #[derive(serde::Deserialize)]
-struct Reading {}
+struct Reading {
+    celsius: f64,
+}
 
 impl Poller {
     fn publish(&mut self, _: &Reading) -> Result<(), Failure> {
@@ -116,7 +133,13 @@ impl Plugin for Poller {
             Input::HttpDone((_, Ok(answer))) if answer.status == 401 => {
                 Err(Failure::unauthorized("the device refused the token"))
             }
-            Input::HttpDone((_, Ok(answer))) => self.publish(&answer.json()?),
+            Input::HttpDone((_, Ok(answer))) => match answer.json::<Reading>() {
+                Ok(reading) => self.publish(&reading),
+                Err(error) => {                                 // not `?`: a bad answer is no crash
+                    log::warn!("an answer is left out: {error}");
+                    Ok(())
+                }
+            },
             Input::HttpDone((_, Err(error))) => {
                 log::warn!("{error}");
                 Ok(())
@@ -215,4 +238,40 @@ mod clock {
         assert_eq!(testing::published()[0].kind, "device.metrics");
         assert_eq!(testing::calls(), ["timers.every 1000 tick"]);
     }
+}
+
+#[test]
+fn the_polling_sample_outlives_what_is_no_answer() {
+    let mut poller = Poller { url: String::new() };
+    let mut answered = |body: &str| {
+        let answer = HttpResponse {
+            status: 200,
+            headers: vec![],
+            body: body.as_bytes().to_vec(),
+            truncated: false,
+        };
+        poller.on_input(Input::HttpDone((1, Ok(answer))))
+    };
+    for bad in ["", "busy", "{\"celsius\": \"warm\"}", "[]", "{"] {
+        assert_eq!(answered(bad), Ok(()), "{bad}");
+    }
+    assert_eq!(answered("{\"celsius\": 21.5}"), Ok(()));
+    let warned = testing::logged();
+    assert_eq!(warned.len(), 5, "{warned:?}");
+}
+
+#[rustfmt::skip]
+#[test]
+fn what_the_host_answers_is_the_tests_to_say() {
+    testing::on_publish(|_| Err(PublishError::Throttled(Duration::from_millis(20))));
+    testing::on_fetch(|request| {
+        assert_eq!(request.url, "https://sensor.lan/now");
+        Ok(HttpResponse { status: 200, headers: vec![], body: b"{}".to_vec(), truncated: false })
+    });
+    let answer = HttpRequest::get("https://sensor.lan/now").fetch();
+    assert_eq!(answer.map(|answer| answer.status), Ok(200));
+    let mut teller = Teller { outbox: Outbox::new(1000) };
+    let asked = teller.tell(Event::new("acme.blink", "acme/lamp-1", &1));
+    assert_eq!(asked, Ok(()));
+    assert_eq!(testing::calls().last().map(String::as_str), Some("timers.after 20 send"));
 }

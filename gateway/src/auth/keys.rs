@@ -26,6 +26,36 @@ pub(super) struct Key {
 #[error("{0}")]
 pub struct BadKey(pub String);
 
+/// What is wrong with the keys that a configuration has at hand: the issuer's number, and why. A variable that is not
+/// set here is none of it.
+#[must_use]
+pub fn unusable(issuers: &[Issuer]) -> Vec<(usize, String)> {
+    let wrong = |(i, issuer): (usize, &Issuer)| {
+        let Keys::Local(source) = &issuer.keys else {
+            return None;
+        };
+        let why = match source {
+            SecretSource::Env(name) if std::env::var_os(name).is_none() => return None,
+            SecretSource::Credential(name) if SecretSource::credential(name).is_err() => {
+                return None;
+            }
+            SecretSource::Env(name) | SecretSource::Credential(name) => {
+                format!("{name}: {}", Key::local(issuer, source).err()?)
+            }
+            SecretSource::File(path) => {
+                let BadKey(why) = Key::local(issuer, source).err()?;
+                let path = path.display().to_string();
+                match why.starts_with(&path) {
+                    true => why,
+                    false => format!("{path}: {why}"),
+                }
+            }
+        };
+        Some((i, why))
+    };
+    issuers.iter().enumerate().filter_map(wrong).collect()
+}
+
 impl Key {
     /// The key at the place that the configuration names.
     pub(super) fn local(issuer: &Issuer, source: &SecretSource) -> Result<Self, BadKey> {

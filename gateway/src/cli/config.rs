@@ -2,9 +2,9 @@
 
 use super::output::{complain, print};
 use super::{OK, WRONG};
-use crate::config::{Config, Loaded, SecretSource};
-use crate::gateway::ConfigFile;
-use crate::plugins::check::{Problem, Severity};
+use crate::config::{Config, LoadError, Loaded, SecretSource};
+use crate::gateway::{ConfigFile, unusable_files};
+use crate::plugins::check::{Problem, Severity, check_routes};
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is looked for if nobody says.
@@ -49,7 +49,15 @@ pub fn read(file: Option<PathBuf>) -> Result<Read, String> {
         environment: environment.clone(),
     });
     let loaded = match &file {
-        Some(file) => Loaded::file(&file.path, &file.environment).map_err(|e| e.to_string())?,
+        Some(file) => {
+            let loaded = Loaded::file(&file.path, &file.environment);
+            loaded.map_err(|error| match error {
+                LoadError::Invalid(problems) => {
+                    format!("{problems}\nmend these first: plugins, certificates and keys were not looked at")
+                }
+                other => other.to_string(),
+            })?
+        }
         None => {
             let name = Path::new("built-in defaults");
             Loaded::text("", name, Path::new(""), &environment).map_err(|e| e.to_string())?
@@ -73,13 +81,27 @@ pub fn load(file: Option<PathBuf>, no_plugin: NoPlugin) -> Result<Checked, Strin
     let (errors, mut warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(refused);
     warnings.extend(secrets_without_value(&loaded.config));
     let place = |problem: Problem| (problem.instance.to_string(), problem.key, problem.message);
+    let mut wrong = Vec::new();
     if !errors.is_empty() {
-        return Err(loaded.problems(errors.into_iter().map(place)).to_string());
+        wrong.push(loaded.problems(errors.into_iter().map(place)).to_string());
+    }
+    let mut elsewhere = check_routes(&loaded.config);
+    elsewhere.extend(unusable_files(&loaded.config));
+    if !elsewhere.is_empty() {
+        wrong.push(loaded.problems_at(elsewhere).to_string());
+    }
+    if !wrong.is_empty() {
+        return Err(wrong.join("\n"));
     }
     let mut warnings = loaded.problems(warnings.into_iter().map(place)).headlines();
     let keys = crate::auth::key_problems(&loaded.config.auth).into_iter();
     let keys = keys.map(|(key, why)| ("auth".to_owned(), key, why));
     warnings.extend(loaded.problems(keys).headlines());
+    if !loaded.config.plugins.directory.is_dir() && loaded.config.instances.is_empty() {
+        let why = "the folder is not there: create it, or name another".to_owned();
+        let key = ["plugins", "directory"].map(str::to_owned).to_vec();
+        warnings.extend(loaded.problems_at([(key, why)]).headlines());
+    }
     warnings.extend(super::unsafe_settings::warnings(&loaded.config));
     warnings.extend(super::certificates::warnings(&loaded.config));
     if let Some(file) = file.as_ref().filter(|_| loaded.is_blank()) {

@@ -148,10 +148,7 @@ fn describe(plugin: &Inspection) -> String {
             "  capabilities  {}",
             or_none(plugin.capabilities.join(", "))
         ),
-        format!(
-            "  publishes     {}",
-            or_none(words(&manifest["publishes"]["kinds"]))
-        ),
+        format!("  publishes     {}", or_none(kinds(manifest))),
         format!(
             "  answers       {}",
             or_none(words(&manifest["offers"]["messages"]))
@@ -175,6 +172,14 @@ fn describe(plugin: &Inspection) -> String {
     lines.join("\n")
 }
 
+/// What it publishes: shared kinds, and those of its own.
+fn kinds(manifest: &Value) -> String {
+    let own = manifest["kinds"].as_object().into_iter().flatten();
+    let own = own.map(|(kind, _)| format!("{kind} (its own)"));
+    let shared = Some(words(&manifest["publishes"]["kinds"])).filter(|words| !words.is_empty());
+    shared.into_iter().chain(own).collect::<Vec<_>>().join(", ")
+}
+
 /// What a manifest asks for, a line for each sort, as it is granted in the configuration.
 fn asked(requests: &Value) -> Vec<String> {
     let sorts = requests.as_object().into_iter().flatten();
@@ -189,10 +194,16 @@ fn asked(requests: &Value) -> Vec<String> {
 /// `plugin check`
 pub fn check(file: &Path, as_json: bool) -> u8 {
     let (code, answer) = match read(file) {
-        Ok(plugin) => (
-            OK,
-            json!({ "file": file, "ok": true, "id": plugin.id, "hash": plugin.hash }),
-        ),
+        Ok(plugin) => {
+            let mut answer =
+                json!({ "file": file, "ok": true, "id": plugin.id, "hash": plugin.hash });
+            let offers = words(&plugin.manifest["offers"]["messages"]);
+            if plugin.roles.contains(&"handler") && offers.is_empty() {
+                answer["warning"] =
+                    "it has the role handler, but its manifest has no offers.messages: nobody can send it any".into();
+            }
+            (OK, answer)
+        }
         Err(error) => (
             FAILED,
             json!({ "file": file, "ok": false, "error": named(file, &error) }),
@@ -204,6 +215,9 @@ pub fn check(file: &Path, as_json: bool) -> u8 {
         complain(error);
     } else {
         print(&format!("{}: ok", file.display()));
+    }
+    if let Some(warning) = answer["warning"].as_str().filter(|_| !as_json) {
+        complain(&format!("warning: {}: {warning}", file.display()));
     }
     code
 }

@@ -1,6 +1,6 @@
 //! Settings that are valid and unsafe: what `hearthgate check` warns of.
 
-use crate::config::{Config, Origin, Requirement};
+use crate::config::{Config, Listener, Origin, Requirement, Route};
 use std::net::SocketAddr;
 
 /// A line for each.
@@ -8,23 +8,24 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     for (i, listener) in config.listeners.iter().enumerate() {
         let public = !is_loopback(listener.address);
-        for route in &listener.routes {
-            let place = format!("listener[{i}] {} {}", listener.address, route.path);
-            let policy = &route.policy;
-            if public && policy.authentication.requirement != Requirement::Required {
-                found.push(format!(
-                    "{place}: anybody who reaches this address gets in without a token, and may do what [access] calls public; authentication = \"required\" closes it"
-                ));
-            }
-            if policy.authentication.query_token {
-                found.push(format!(
-                    "{place}: query-token = true: tokens in addresses get into the logs of proxies and into browsers' histories"
-                ));
-            }
-            if policy.origins.contains(&Origin::Any) {
-                found.push(format!(
-                    "{place}: origins = [\"*\"]: any web page can use the gateway from its visitors' browsers"
-                ));
+        let told: [(&dyn Fn(&Route) -> bool, &str); 3] = [
+            (
+                &|r| public && r.policy.authentication.requirement != Requirement::Required,
+                "anybody who reaches this address gets in without a token, and may do what [access] calls public; authentication = \"required\" closes it",
+            ),
+            (
+                &|r| r.policy.authentication.query_token,
+                "query-token = true: tokens in addresses get into the logs of proxies and into browsers' histories",
+            ),
+            (
+                &|r| r.policy.origins.contains(&Origin::Any),
+                "origins = [\"*\"]: any web page can use the gateway from its visitors' browsers",
+            ),
+        ];
+        for (is_so, why) in told {
+            if let Some(routes) = named(listener, is_so) {
+                let address = listener.address;
+                found.push(format!("listener[{i}] {address} {routes}: {why}"));
             }
         }
     }
@@ -52,6 +53,21 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         found.push("access.rule: rules are for those who say who they are, and [auth] names nobody who could".to_owned());
     }
     found
+}
+
+/// The routes of which something is so: "every route" where that is several and all of them.
+fn named(listener: &Listener, is_so: impl Fn(&Route) -> bool) -> Option<String> {
+    let paths: Vec<_> = listener.routes.iter().filter(|r| is_so(r)).collect();
+    match paths.len() {
+        0 => None,
+        several if several > 1 && several == listener.routes.len() => {
+            Some(format!("every route ({several})"))
+        }
+        _ => {
+            let paths: Vec<_> = paths.iter().map(|route| route.path.as_str()).collect();
+            Some(paths.join(", "))
+        }
+    }
 }
 
 fn is_loopback(address: SocketAddr) -> bool {
@@ -85,6 +101,10 @@ mod tests {
             (
                 "[admin]\naddress = \"0.0.0.0:0\"\n[access]\npublic = [\"a\"]".to_owned(),
                 "admin.address",
+            ),
+            (
+                "[[listener]]\naddress = \"127.0.0.1:0\"\nquery-token = true\nroutes = [{ path = \"/a\", dialect = \"native\" }, { path = \"/b\", dialect = \"native\" }]\n[access]\npublic = [\"a\"]".to_owned(),
+                "every route (2): query-token",
             ),
             (String::new(), "nobody may read anything"),
             (

@@ -73,8 +73,11 @@ impl Access {
     pub(super) fn read(section: &Section<'_>) -> Self {
         let rules = section.sections("rule");
         Self {
-            public: section.texts("public", |text| {
-                TopicFilter::parse(text).map_err(|e| e.to_string())
+            public: section.texts("public", |text| match pattern(text)? {
+                Pattern::Fixed(filter) => Ok(filter),
+                Pattern::OfSubject(_) => Err(format!(
+                    "{text:?}: everybody may read this, and {SUBJECT} is somebody: it belongs into an [[access.rule]]"
+                )),
             }),
             public_calls: section.texts("public-calls", message_type),
             rules: rules.iter().map(Rule::read).collect(),

@@ -107,8 +107,8 @@ fn section(text: &mut String, path: &str, keys: &[Key]) {
 fn example(key: &Key) -> &'static str {
     match (key.name, key.shape) {
         ("address", _) => "\"127.0.0.1:3001\"",
-        ("routes", _) => "[{ path = \"/ws\", dialect = \"native\" }]",
         ("plugin", _) => "\"metrics\"",
+        ("key", Shape::Path) => "\"gate.key\"",
         ("key", _) => "{ file = \"issuer.pem\" }",
         ("hash", _) => "\"sha256:…\"",
         ("password-hash", _) => "\"$argon2id$…\"",
@@ -199,6 +199,66 @@ mod tests {
         let instance = &config.instances[0];
         assert_eq!(instance.plugin, "metrics");
         assert_eq!(instance.limits, Limits::default());
+    }
+
+    /// The tables that stand as comments: each with its header and its lines, without the `# `.
+    fn commented(file: &str) -> Vec<(String, Vec<String>)> {
+        let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+        for line in file.lines() {
+            match line.strip_prefix("# ") {
+                Some(text) if text.starts_with('[') && text.ends_with(']') => {
+                    tables.push((text.to_owned(), Vec::new()));
+                }
+                Some(text) if !text.starts_with('#') && text.contains(" = ") => {
+                    let Some((_, lines)) = tables.last_mut() else {
+                        continue;
+                    };
+                    lines.push(text.to_owned());
+                }
+                None if !line.is_empty() => tables.push((String::new(), Vec::new())),
+                _ => {}
+            }
+        }
+        tables.retain(|(header, _)| !header.is_empty());
+        tables
+    }
+
+    #[test]
+    fn every_commented_key_has_the_right_form() {
+        let file = default_file();
+        let tables = commented(&file);
+        assert!(tables.len() > 10, "{}", tables.len());
+        for (header, lines) in tables {
+            // A table within another needs that, and a listener or an instance what it can't do without.
+            let first = match header.split('.').next() {
+                Some("[listener") => "[[listener]]\naddress = \"127.0.0.1:3001\"\n",
+                Some("[sources") if !header.ends_with(".host]") => {
+                    "[sources.host]\nplugin = \"metrics\"\n"
+                }
+                _ => "",
+            };
+            // "…" stands for what is explained elsewhere, or is the operator's to say.
+            for line in lines.iter().filter(|line| !line.contains('…')) {
+                let text = format!("{first}{header}\n{line}\n");
+                let Err(problems) = Config::parse(&text) else {
+                    continue;
+                };
+                for problem in problems.list() {
+                    let needs_more = [
+                        "is missing",
+                        "needs ",
+                        "say ",
+                        "allows nothing",
+                        "name at least",
+                    ];
+                    assert!(
+                        needs_more.iter().any(|part| problem.message.contains(part)),
+                        "{header} {line}: {}",
+                        problem.message
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Listener {
             section.problem("address", "is missing");
         }
         let policy = Policy::read(section);
-        let routes = routes(section, &policy);
+        let routes = section.sections_or_default("routes", |parts| routes(parts, &policy));
         let limits = section.section("limits");
         let own = base.terms.over(&limits);
         own.check(&limits);
@@ -127,10 +127,10 @@ impl Mount {
     }
 }
 
-fn routes(section: &Section<'_>, policy: &Policy) -> Vec<Route> {
+fn routes(parts: &[Section<'_>], policy: &Policy) -> Vec<Route> {
     let mut routes = Vec::new();
     let mut paths = matchit::Router::new();
-    for part in section.sections("routes") {
+    for part in parts {
         let Some(path) = part.required("path") else {
             continue;
         };
@@ -138,10 +138,10 @@ fn routes(section: &Section<'_>, policy: &Policy) -> Vec<Route> {
             let taken = paths.insert(path.as_str(), ());
             taken.map_err(|e| explain(&path, &e))
         }) {
-            Ok(()) => routes.extend(mount(&part).map(|mount| Route {
+            Ok(()) => routes.extend(mount(part).map(|mount| Route {
                 path,
                 mount,
-                policy: policy.over(&part),
+                policy: policy.over(part),
             })),
             Err(why) => part.problem("path", why),
         }

@@ -139,6 +139,25 @@ impl Loaded {
         Problems::new(self.origin.clone(), problems)
     }
 
+    /// Places problems of keys that are no instance's: the steps to the key, elements of lists by their number, and what
+    /// is wrong.
+    #[must_use]
+    pub fn problems_at(&self, found: impl IntoIterator<Item = (Vec<String>, String)>) -> Problems {
+        let place = |(steps, message): (Vec<String>, String)| {
+            let parts: Vec<&str> = steps.iter().map(String::as_str).collect();
+            let name = |path: String, step: &&str| match step.parse::<usize>() {
+                Ok(item) => format!("{path}[{item}]"),
+                Err(_) => join(&path, step),
+            };
+            Problem {
+                place: self.locate(&parts),
+                key: parts.iter().fold(String::new(), name),
+                message,
+            }
+        };
+        Problems::new(self.origin.clone(), found.into_iter().map(place).collect())
+    }
+
     /// Where a key stands: the deepest part of it that the text has. The last part's value, the others' keys.
     fn locate(&self, parts: &[&str]) -> Place {
         let mut node = &self.root;

@@ -266,6 +266,23 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// What `read` makes of a list of tables, or of its default where the file says nothing of it.
+    pub fn sections_or_default<T>(&self, name: &str, read: impl Fn(&[Section<'_>]) -> T) -> T {
+        let Shape::Sections(keys) = self.describe(name).shape else {
+            unreachable!("{name} is described as a list of tables")
+        };
+        let default = self.default(self.describe(name));
+        let Some(Value::List(items)) = default.as_ref().map(|node| &node.value) else {
+            return read(&self.sections(name));
+        };
+        if self.has(name) {
+            return read(&self.sections(name));
+        }
+        let items = items.iter();
+        let items = items.map(|item| Section::new(Some(item), keys, self.key(name), self.report));
+        read(&items.collect::<Vec<_>>())
+    }
+
     /// A table of tables: name, where the name stands, and the table.
     pub fn named(&self, name: &str) -> Vec<(&'a str, &'a Place, Section<'a>)> {
         let Shape::Named(keys) = self.describe(name).shape else {

@@ -15,7 +15,7 @@ impl InstanceName {
     /// Checks and takes a name.
     ///
     /// # Errors
-    /// Says what is wrong: a name is 1 to 64 of `[a-z0-9-]`, and `gateway` is the gateway's own.
+    /// Says what is wrong: a name is 1 to 64 of `[a-z0-9-]`; `gateway` is the gateway's own, `native` its protocol's.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let ok = !text.is_empty()
             && text.len() <= MAX_BYTES
@@ -27,8 +27,8 @@ impl InstanceName {
                 "name {text:?} must be 1 to {MAX_BYTES} characters of a-z, 0-9 and -"
             )));
         }
-        if text == "gateway" {
-            return Err(Invalid("the name \"gateway\" is reserved".to_owned()));
+        if matches!(text, "gateway" | "native") {
+            return Err(Invalid(format!("the name {text:?} is reserved")));
         }
         Ok(Self(text.into()))
     }

@@ -2,6 +2,7 @@
 //! connection notices.
 
 use super::controller::Controller;
+use super::files::unusable_files;
 use super::listeners::Prepared;
 use super::restart::{keep_what_needs_restart, needs_restart};
 use crate::admin::ReloadReport;
@@ -10,7 +11,7 @@ use crate::auth::Record;
 use crate::config::{Config, Instance, Loaded};
 use crate::event::{Draft, InstanceName, Kind, Labels, Timestamp, Topic};
 use crate::listener::{Listening, Settings};
-use crate::plugins::check::Severity;
+use crate::plugins::check::{Severity, check_routes};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 use std::net::SocketAddr;
@@ -46,7 +47,12 @@ impl Controller {
             let warnings = check(&loaded.config, &before, |found| {
                 loaded.problems([found]).headlines().concat()
             })?;
-            Ok((loaded.config, warnings))
+            let mut wrong = check_routes(&loaded.config);
+            wrong.extend(unusable_files(&loaded.config));
+            match wrong.is_empty() {
+                true => Ok((loaded.config, warnings)),
+                false => Err(loaded.problems_at(wrong).headlines()),
+            }
         };
         self.reload(trigger, read).await
     }

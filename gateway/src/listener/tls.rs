@@ -188,6 +188,34 @@ fn stamps(settings: &Tls) -> Vec<Stamp> {
     files.map(stamp).collect()
 }
 
+/// Whether the files of a listener can be used.
+///
+/// # Errors
+/// The key of the table that names the file, and what is wrong with it.
+pub fn check(settings: &Tls) -> Result<(), (&'static str, String)> {
+    // What an ACME server is to make is not there yet.
+    let Certificate::Files { chain, key } = &settings.certificate else {
+        return Ok(());
+    };
+    let error = match load(settings, &Source::Files) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let place = match &error {
+        TlsError::File { path, .. } if path == chain => "certificate",
+        TlsError::File { path, .. } if path == key => "key",
+        TlsError::File { .. } | TlsError::Setup(_) => "client-ca",
+        TlsError::Mismatch { certificate, why } => {
+            let (key, certificate) = (key.display(), certificate.display());
+            return Err((
+                "key",
+                format!("{key} does not belong to the certificate {certificate}: {why}"),
+            ));
+        }
+    };
+    Err((place, error.to_string()))
+}
+
 fn load(settings: &Tls, source: &Source) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())

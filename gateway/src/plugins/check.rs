@@ -7,8 +7,9 @@ use super::configuration;
 use super::interfaces::Role;
 use super::manifest::{Manifest, nearest};
 use super::package::{LoadError, Package};
-use crate::config::{Config, DialectName, Instance, Listener, Mount, Route};
+use crate::config::{Config, DialectName, Instance, Mount};
 use crate::event::InstanceName;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// One thing about an instance that does not fit.
@@ -79,11 +80,7 @@ fn check_file(config: &Config, instance: &Instance) -> Vec<Problem> {
     let directory = &config.plugins.directory;
     let path = file_of(directory, &instance.plugin);
     match Package::read(&path, config.plugins.max_file_bytes) {
-        Ok(package) => {
-            let mut problems = check_instance(&package, instance);
-            problems.extend(check_mounts(&package, instance, &config.listeners));
-            problems
-        }
+        Ok(package) => check_instance(&package, instance),
         Err(error) => {
             let message = match error {
                 LoadError::Missing(_) => missing(directory, &instance.plugin),
@@ -99,30 +96,56 @@ fn check_file(config: &Config, instance: &Instance) -> Vec<Problem> {
     }
 }
 
-/// Paths that lead to the instance although it has no such role: every client would be turned away there.
-fn check_mounts(package: &Package, instance: &Instance, listeners: &[Listener]) -> Vec<Problem> {
-    let lacking = |route: &Route| {
-        let leads = |name: &InstanceName| *name == instance.name;
-        let speaks =
-            |dialect: &DialectName| matches!(dialect, DialectName::Plugin(name) if leads(name));
-        let (needed, here) = match &route.mount {
-            Mount::Plugin(name) => (Role::Routes, leads(name)),
-            Mount::Dialects(dialects) => (Role::Dialect, dialects.iter().any(speaks)),
-        };
-        let lacks = here && !package.roles.contains(&needed);
-        lacks.then(|| Problem {
-            instance: instance.name.clone(),
-            key: "plugin".to_owned(),
-            message: format!(
-                "a listener's route {:?} leads here, but the plugin does not have the role {:?}",
-                route.path,
-                needed.name()
-            ),
-            severity: Severity::Warning,
-        })
-    };
-    let routes = listeners.iter().flat_map(|l| &l.routes);
-    routes.filter_map(lacking).collect()
+/// Routes that lead to instances whose plugins don't have the role: every client would be turned away there. The steps
+/// to each of them in the file, and what is wrong. A plugin whose file can't be read is told of by [`check`].
+#[must_use]
+pub fn check_routes(config: &Config) -> Vec<(Vec<String>, String)> {
+    let mut read: BTreeMap<&InstanceName, Option<Package>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (l, listener) in config.listeners.iter().enumerate() {
+        for (r, route) in listener.routes.iter().enumerate() {
+            let needed: Vec<_> = match &route.mount {
+                Mount::Plugin(name) => vec![(name, Role::Routes)],
+                Mount::Dialects(dialects) => {
+                    let plugins = dialects.iter().filter_map(|dialect| match dialect {
+                        DialectName::Plugin(name) => Some((name, Role::Dialect)),
+                        DialectName::Native => None,
+                    });
+                    plugins.collect()
+                }
+            };
+            for (name, role) in needed {
+                let Some(instance) = config.instances.iter().find(|i| i.name == *name) else {
+                    continue;
+                };
+                let file = || {
+                    let path = file_of(&config.plugins.directory, &instance.plugin);
+                    Package::read(&path, config.plugins.max_file_bytes).ok()
+                };
+                let Some(package) = read.entry(name).or_insert_with(file) else {
+                    continue;
+                };
+                if let Some(why) = lacks(package, instance, role) {
+                    let steps = ["listener", &l.to_string(), "routes", &r.to_string()];
+                    wrong.push((steps.map(str::to_owned).to_vec(), why));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+fn lacks(package: &Package, instance: &Instance, role: Role) -> Option<String> {
+    let has = package.roles.contains(&role);
+    (!has).then(|| {
+        let (name, plugin) = (&instance.name, &instance.plugin);
+        let roles: Vec<_> = package.roles.iter().map(|r| r.word()).collect();
+        format!(
+            "leads to {name}, but its plugin {plugin} does not have the role {:?}; it has {}",
+            role.word(),
+            roles.join(", ")
+        )
+    })
 }
 
 /// Where the file of a plugin is.
@@ -165,7 +188,7 @@ pub fn check_instance(package: &Package, instance: &Instance) -> Vec<Problem> {
     };
     grants::check(manifest, &config, &mut found);
     if package.roles.contains(&Role::Handler) && manifest.messages.is_empty() {
-        let message = "the plugin exports message-handler, but its manifest offers no messages";
+        let message = "the plugin has the role handler, but its manifest has no offers.messages: nobody can send it any";
         found.warning("plugin", message.to_owned());
     }
     found.problems

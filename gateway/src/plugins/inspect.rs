@@ -17,7 +17,7 @@ pub struct Inspection {
     pub hash: String,
     /// The file's size in bytes.
     pub size: u64,
-    /// What it exports: `source`, `subscriber`, `message-handler`, `routes`, `dialect`.
+    /// What it exports: `source`, `subscriber`, `handler`, `routes`, `dialect`.
     pub roles: Vec<&'static str>,
     /// The capabilities that its imports amount to: `publish`, `connect`, ….
     pub capabilities: Vec<&'static str>,
@@ -35,10 +35,17 @@ pub fn inspect(path: &Path) -> Result<Inspection, LoadError> {
         id: package.manifest.id.clone(),
         hash: package.hash.to_string(),
         size: package.bytes.len() as u64,
-        roles: package.roles.iter().map(|r| r.name()).collect(),
-        capabilities: package.capabilities.iter().map(|c| c.name()).collect(),
+        roles: package.roles.iter().map(|r| r.word()).collect(),
+        capabilities: capabilities(&package),
         manifest: manifest_json(&package.manifest),
     })
+}
+
+/// What its imports amount to; secrets in templates need none.
+fn capabilities(package: &Package) -> Vec<&'static str> {
+    let imports = package.capabilities.iter().map(|c| c.name());
+    let secrets = package.manifest.all(|r| &r.secrets).next();
+    imports.chain(secrets.map(|_| "secrets")).collect()
 }
 
 fn manifest_json(manifest: &Manifest) -> serde_json::Value {

@@ -32,6 +32,15 @@ impl Role {
             Self::Dialect => "dialect",
         }
     }
+
+    /// The word that documents and the SDK use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            other => other.name(),
+        }
+    }
 }
 
 /// What imports amount to: the word that requests and grants use.
@@ -218,7 +227,7 @@ fn interface_of<'a>(name: &'a str, verb: &str) -> Result<Option<&'a str>, String
 }
 
 /// As cargo sees it: below 1.0 the minor version must be the same, from 1.0 on the major one.
-fn compatible(version: &str) -> bool {
+pub(super) fn compatible(version: &str) -> bool {
     let mut theirs = version.split('.');
     let mut ours = API_VERSION.split('.');
     let major = (theirs.next(), ours.next());

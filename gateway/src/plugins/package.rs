@@ -1,7 +1,7 @@
 //! One plugin file, read once, checked whole, and never run here.
 
 use super::interfaces::{self, Capability, Role};
-use super::manifest::{Manifest, ManifestError, SECTION};
+use super::manifest::{API_VERSION, Manifest, ManifestError, SECTION, nearest};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -167,6 +167,8 @@ impl Package {
             .map_err(LoadError::Interface)?;
         let imports = interfaces::imports(surface.imports.iter().map(String::as_str))
             .map_err(LoadError::Interface)?;
+        // After the interfaces, which tell more about a plugin of another version.
+        check_manifest(&manifest)?;
         for (interface, capability) in &imports {
             if !capability.is_requested(&manifest) {
                 return Err(LoadError::Unrequested {
@@ -186,6 +188,41 @@ impl Package {
             capabilities: imports.into_iter().map(|(_, c)| c).collect(),
         })
     }
+}
+
+/// What a manifest says of the contract and of its own configuration must be so.
+fn check_manifest(manifest: &Manifest) -> Result<(), ManifestError> {
+    if !interfaces::compatible(&manifest.api) {
+        let ours = API_VERSION.rsplit_once('.').map_or(API_VERSION, |(v, _)| v);
+        return Err(ManifestError(format!(
+            "plugin.api is {:?}, this gateway loads {ours:?}",
+            manifest.api
+        )));
+    }
+    let schema = manifest.config.as_ref();
+    let properties = schema.and_then(|schema| schema.get("properties")?.as_object());
+    let known: Vec<&str> =
+        properties.map_or_else(Vec::new, |p| p.keys().map(String::as_str).collect());
+    // A schema that describes its keys otherwise is not ours to read.
+    if schema.is_some() && known.is_empty() {
+        return Ok(());
+    }
+    for (sort, request) in manifest
+        .all(|r| &r.connect)
+        .map(|r| ("connect", r))
+        .chain(manifest.all(|r| &r.files).map(|r| ("files", r)))
+    {
+        for part in request.split("${config.").skip(1) {
+            let key = part.split(['}', '.']).next().unwrap_or_default();
+            if !known.contains(&key) {
+                return Err(ManifestError(format!(
+                    "requests.{sort}: {request:?}: the configuration has no key {key:?}{}",
+                    nearest(key, &known)
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a component shows: names of imports and exports, and the manifest's section.

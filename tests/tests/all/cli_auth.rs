@@ -315,14 +315,6 @@ fn check_warns_of_each_setting_that_is_unsafe() {
             "[auth] names nobody who could have one",
         ),
         (
-            config(local, "[[auth.issuer]]\nkey = { file = \"none.pem\" }"),
-            "auth.issuer.0.key",
-        ),
-        (
-            config(local, "[[auth.issuer]]\nkey = { file = \"short.key\" }"),
-            "a secret must have at least 32 bytes, this one has 7",
-        ),
-        (
             config(local, "[auth.login]\nsigning-key = \"short.key\""),
             "must have at least 32 bytes",
         ),

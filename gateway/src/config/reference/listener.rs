@@ -16,7 +16,7 @@ pub const LISTENER: &[Key] = &[
     Key::new(
         "routes",
         Shape::Sections(ROUTE),
-        "",
+        "[{ path = \"/ws\", dialect = \"native\" }]",
         "What is served on which path: { path = \"/ws\", dialect = \"native\" } or { path = \"/api/{*rest}\", plugin = \"NAME\" }.",
     ),
     AUTHENTICATION,

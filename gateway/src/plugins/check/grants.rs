@@ -113,9 +113,10 @@ fn connect(
     {
         match ConnectGrant::parse_request(&request) {
             Ok(wanted) if grants.iter().any(|g| g.overlaps(&wanted)) => {}
-            Ok(_) => {
+            Ok(wanted) => {
+                // As a grant is written: a request may be a whole URL.
                 let message = format!(
-                    "the plugin needs to connect to {request:?}, and no grant covers it: write connect = [{request:?}]"
+                    "the plugin needs to connect to {request:?}, and no grant covers it: write connect = [\"{wanted}\"]"
                 );
                 found.error("grants.connect", message);
             }

@@ -178,23 +178,13 @@ fn what_it_can_do_without_is_not_asked_for_where_the_configuration_leaves_it_emp
 
 #[test]
 fn a_route_to_a_plugin_without_that_role_is_told() {
-    let toml = r#"
-        [[listener]]
-        address = "127.0.0.1:0"
-        routes = [{ path = "/home", plugin = "home" }, { path = "/ws", dialect = "native" }]
-        [sources.home]
-        plugin = "bridge"
-    "#;
-    let listeners = Config::parse(toml).expect("a configuration").listeners;
     let mut package = package();
-    let problems = check_mounts(&package, &instance(), &listeners);
-    let messages: Vec<_> = problems.iter().map(|p| p.message.as_str()).collect();
     assert_eq!(
-        messages,
-        [
-            r#"a listener's route "/home" leads here, but the plugin does not have the role "routes""#
-        ]
+        lacks(&package, &instance(), Role::Routes).as_deref(),
+        Some(
+            r#"leads to home, but its plugin bridge does not have the role "routes"; it has handler"#
+        )
     );
     package.roles.insert(Role::Routes);
-    assert_eq!(check_mounts(&package, &instance(), &listeners), []);
+    assert_eq!(lacks(&package, &instance(), Role::Routes), None);
 }
