@@ -242,6 +242,8 @@ mod clock {
 
 #[test]
 fn the_polling_sample_outlives_what_is_no_answer() {
+    // A start sets the log up.
+    let _start = testing::start("fresh", None, vec![], vec![]);
     let mut poller = Poller { url: String::new() };
     let mut answered = |body: &str| {
         let answer = HttpResponse {

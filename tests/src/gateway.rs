@@ -85,13 +85,16 @@ impl Gateway {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let lines = self.journal.lines();
         let serving = lines.iter().filter(|line| line.message == "serving");
-        serving
+        let mut addresses: Vec<SocketAddr> = serving
             .filter(|line| !line.field("what").contains("admin"))
             .filter_map(|line| {
                 let url = line.field("url");
                 url.split("://").nth(1)?.split('/').next()?.parse().ok()
             })
-            .collect()
+            .collect();
+        // Each route is told.
+        addresses.dedup();
+        addresses
     }
 
     /// Where clients connect.

@@ -3,12 +3,15 @@
 use crate::config::{Config, Listener, Origin, Requirement, Route};
 use std::net::SocketAddr;
 
+/// Whether a route has it, and why it is unsafe.
+type Unsafe<'a> = (&'a dyn Fn(&Route) -> bool, &'static str);
+
 /// A line for each.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     for (i, listener) in config.listeners.iter().enumerate() {
         let public = !is_loopback(listener.address);
-        let told: [(&dyn Fn(&Route) -> bool, &str); 3] = [
+        let told: [Unsafe<'_>; 3] = [
             (
                 &|r| public && r.policy.authentication.requirement != Requirement::Required,
                 "anybody who reaches this address gets in without a token, and may do what [access] calls public; authentication = \"required\" closes it",

@@ -246,6 +246,7 @@ mod tests {
                 for problem in problems.list() {
                     let needs_more = [
                         "is missing",
+                        "must be true for ",
                         "needs ",
                         "say ",
                         "allows nothing",

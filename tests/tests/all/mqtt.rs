@@ -178,6 +178,14 @@ async fn mqtt_bears_a_broker_that_misbehaves() {
     let (mut gateway, mut client) = start(&broker).await;
     leaves_what_is_no_broker(&broker, &mut client).await;
     skips_what_is_malformed(&broker, &gateway, &mut client).await;
+    gateway.assert_alive();
+}
+
+/// A test of its own: each loss doubles the wait for the next connection.
+#[tokio::test]
+async fn mqtt_notices_a_broker_that_is_lost() {
+    let broker = TcpPeer::start().await;
+    let (mut gateway, mut client) = start(&broker).await;
     notices_silence(&broker, &mut client).await;
     tells_that_the_link_was_lost(&broker, &mut client).await;
     gateway.assert_alive();
