@@ -10,7 +10,7 @@ use crate::load::{Load, Pace, Stretch};
 use crate::plan::Plan;
 use crate::publisher::{Publisher, TOPIC};
 use crate::report::{Report, median};
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use hearthgate_tests::secure::{self, Authority};
 use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
@@ -126,7 +126,16 @@ fn hostile(plan: &Plan, report: &mut Report) -> Result<()> {
     let (mut ratios, mut held, mut wrong) = (Vec::new(), Vec::new(), 0);
     for _ in 0..plan.rounds {
         let alone = load.stretch(&server, pace, plan.stretch)?;
-        let crowd = Crowd::open(&server, plan)?;
+        // The served are served meanwhile too; the admin API closes a publisher that falls silent.
+        let crowd = std::thread::scope(|scope| {
+            let opening = scope.spawn(|| Crowd::open(&server, plan));
+            while !opening.is_finished() {
+                load.stretch(&server, pace, WARM_UP)?;
+            }
+            opening
+                .join()
+                .map_err(|_| anyhow!("opening them panicked"))?
+        })?;
         let beset = load.stretch(&server, pace, plan.stretch)?;
         held.push(crowd.held() as f64);
         drop(crowd);

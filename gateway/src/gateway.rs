@@ -55,6 +55,8 @@ pub struct ConfigFile {
     pub path: PathBuf,
     /// The environment, as it was at the start.
     pub environment: Vec<(String, String)>,
+    /// What it said when it was read.
+    pub text: String,
 }
 
 /// Why the gateway did not start.
@@ -139,7 +141,7 @@ impl Gateway {
         let watch = options
             .file
             .as_ref()
-            .and_then(|file| watch::start(&file.path, control.clone()));
+            .and_then(|file| watch::start(file, control.clone()));
         let controller = Controller {
             started_with: config,
             options,

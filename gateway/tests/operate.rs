@@ -36,6 +36,7 @@ impl Operated {
             file: Some(ConfigFile {
                 path: file.clone(),
                 environment: Vec::new(),
+                text: text.to_owned(),
             }),
             logs: None,
         };

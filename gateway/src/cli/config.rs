@@ -44,9 +44,10 @@ pub struct Checked {
 pub fn read(file: Option<PathBuf>) -> Result<Read, String> {
     let environment = environment();
     let usual = || Some(PathBuf::from(USUAL)).filter(|p| p.exists());
-    let file = file.or_else(usual).map(|path| ConfigFile {
+    let mut file = file.or_else(usual).map(|path| ConfigFile {
         path,
         environment: environment.clone(),
+        text: String::new(),
     });
     let loaded = match &file {
         Some(file) => {
@@ -63,6 +64,9 @@ pub fn read(file: Option<PathBuf>) -> Result<Read, String> {
             Loaded::text("", name, Path::new(""), &environment).map_err(|e| e.to_string())?
         }
     };
+    if let Some(file) = &mut file {
+        loaded.source().clone_into(&mut file.text);
+    }
     Ok(Read { loaded, file })
 }
 

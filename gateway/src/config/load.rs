@@ -109,6 +109,12 @@ impl Loaded {
         }
     }
 
+    /// What it was read from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.origin.text
+    }
+
     /// Whether the file says nothing at all: not a key, and no override stands for one.
     #[must_use]
     pub fn is_blank(&self) -> bool {

@@ -4,7 +4,7 @@
 use crate::book::Area;
 use hearthgate_plugin::{Published, metrics};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most areas that wait; a source that tells of more at once is not a home.
 const MAX_WAITING: usize = 10_000;
@@ -14,11 +14,23 @@ const MAX_NAME: usize = 200;
 const MAX_ID: usize = 255;
 
 /// What was heard and is not yet in the book: the newest of each area, so it is bounded by the areas there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hearing {
     areas: BTreeMap<String, Area>,
     /// How many entities are in an area, as its source counts.
     counts: BTreeMap<String, u32>,
+    /// Which areas each source has told of; `None`: there were too many to know.
+    standing: Option<BTreeSet<(String, String)>>,
+}
+
+impl Default for Hearing {
+    fn default() -> Self {
+        Self {
+            areas: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            standing: Some(BTreeSet::new()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -48,6 +60,7 @@ impl Hearing {
             return;
         }
         let gone = event.kind == "room.deleted";
+        self.stands(&published.source, &named.id, !gone);
         if let Some(count) = named
             .entity_count
             .filter(|_| self.counts.len() < MAX_WAITING)
@@ -65,6 +78,43 @@ impl Hearing {
             name: (!gone && !name.is_empty()).then_some(name),
         };
         self.areas.insert(named.id, area);
+    }
+
+    fn stands(&mut self, source: &str, area: &str, there: bool) {
+        let Some(standing) = &mut self.standing else {
+            return;
+        };
+        let both = (source.to_owned(), area.to_owned());
+        match there {
+            true => standing.insert(both),
+            false => standing.remove(&both),
+        };
+        if standing.len() > MAX_WAITING {
+            self.standing = None;
+        }
+    }
+
+    /// What was told before can't be asked for, so nobody knows any more which areas there are.
+    pub fn forget_standing(&mut self) {
+        self.standing = None;
+    }
+
+    /// A source has told all that it has: an area of it that was not among that is gone.
+    pub fn settle(&mut self, source: &str, areas: impl Iterator<Item = String>) {
+        let Some(standing) = &self.standing else {
+            return;
+        };
+        let gone: Vec<String> = areas
+            .filter(|area| !standing.contains(&(source.to_owned(), area.clone())))
+            .collect();
+        for id in gone {
+            self.put_back(Area {
+                source: source.to_owned(),
+                id,
+                icon: None,
+                name: None,
+            });
+        }
     }
 
     /// The next area to look up.

@@ -12,12 +12,12 @@ mod shelf;
 use announce::{Announcer, Cause};
 use book::{Area, Book, Done, Entry, Refusal};
 use hearing::{Hearing, is_firsthand};
-use hearthgate_plugin::events::RoomChange;
+use hearthgate_plugin::events::{RoomChange, SyncState, SyncStatus};
 use hearthgate_plugin::{
     Answer, Client, Failure, HostError, HttpAnswer, HttpCall, Plugin, Published, Rejection,
     Request, Start, TimerId, log, retained, rfc3339, timers,
 };
-use room::{Draft, Room};
+use room::{Draft, Keeper, Room};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -181,7 +181,15 @@ impl Rooms {
                     }
                 }
             }
-            Err(error) => log::info!("rooms of other sources are not heard: {error}"),
+            Err(error) => {
+                log::info!("rooms of other sources are not heard: {error}");
+                self.hearing.forget_standing();
+            }
+        }
+        // Where it is not granted, an area that went away unseen stays until its source says so.
+        let synchronised = retained::all(&["adapter/+/sync"]).unwrap_or_default();
+        for published in &synchronised {
+            self.hear(published);
         }
         let mut missing = Vec::new();
         for room in self.book.listed() {
@@ -203,8 +211,17 @@ impl Rooms {
     }
 
     fn hear(&mut self, published: &Published) {
-        if is_firsthand(published, &self.own, &self.sources) {
+        if !is_firsthand(published, &self.own, &self.sources) {
+            return;
+        }
+        if published.event.kind != "sync.status" {
             self.hearing.hear(published);
+        } else if is_completed(published) {
+            let source = &published.source;
+            let follows = |room: &&Room| room.keeper == Keeper::Source(source.clone());
+            let areas = self.book.listed().filter(follows);
+            let areas = areas.filter_map(|room| room.home_assistant_area_id.clone());
+            self.hearing.settle(source, areas);
         }
     }
 
@@ -253,6 +270,12 @@ fn now() -> String {
     rfc3339(SystemTime::now())
 }
 
+/// Whether a source says that it has read all there is.
+fn is_completed(published: &Published) -> bool {
+    let status: Result<SyncStatus, _> = serde_json::from_str(&published.event.data);
+    status.is_ok_and(|told| told.status == SyncState::Completed)
+}
+
 /// What was told of a room of ours.
 fn own(published: &Published) -> Option<(i64, RoomChange)> {
     let change: RoomChange = serde_json::from_str(&published.event.data).ok()?;
@@ -267,7 +290,7 @@ fn gone(id: i64, change: &RoomChange) -> Room {
         icon: None,
         description: None,
         home_assistant_area_id: change.room.area.clone(),
-        keeper: room::Keeper::Dismissed,
+        keeper: Keeper::Dismissed,
         created_at: now(),
         updated_at: now(),
     }

@@ -35,7 +35,7 @@ grants = { subscribe = ["#"] }
 [sources.rooms]
 plugin = "rooms"
 config = { sources = ["HEARD"] }
-grants = { publish = ["room/#"], subscribe = ["room/#"], handle = ["create_room", "update_room", "delete_room", "get_room", "list_rooms"] }
+grants = { publish = ["room/#"], subscribe = ["room/#", "adapter/+/sync"], handle = ["create_room", "update_room", "delete_room", "get_room", "list_rooms"] }
 
 [dialects.pma-legacy]
 max-message = "512B"

@@ -154,3 +154,31 @@ fn many_areas_are_taken_in_turns_and_bad_ones_left_out() {
     rooms.on_timer(3, LISTEN).unwrap();
     assert_eq!(rooms.list()["count"], 40);
 }
+
+#[test]
+fn an_area_that_went_while_nobody_listened_takes_its_room_along() {
+    let area = |id: &str| json!({"room": {"id": id, "name": id}});
+    let completed = |source: &str| {
+        let data = json!({"status": "completed", "message": "done", "entity_count": 1, "room_count": 1, "progress": 100.0});
+        heard(source, "sync.status", data, &[])
+    };
+    let mut rooms = start();
+    let areas = ["kitchen", "attic"].map(|id| heard("home", "room.created", area(id), &[]));
+    rooms.on_events(areas.to_vec()).unwrap();
+    ask(&mut rooms, "POST", "/api/v1/rooms", json!({"name": "Hall"}));
+    // The gateway is stopped, the attic goes, and the gateway comes back.
+    let mut again = start();
+    testing::published();
+    again.on_events(vec![completed("other")]).unwrap();
+    assert_eq!(told(), [], "another source's word ends nothing");
+    again
+        .on_events(vec![
+            heard("home", "room.created", area("kitchen"), &[]),
+            completed("home"),
+        ])
+        .unwrap();
+    let kinds: Vec<String> = told().into_iter().map(|(kind, ..)| kind).collect();
+    assert_eq!(kinds, ["room.deleted"]);
+    let names: Vec<&str> = again.book.listed().map(|room| room.name.as_str()).collect();
+    assert_eq!(names, ["kitchen", "Hall"]);
+}
