@@ -58,13 +58,20 @@ async fn started(setup: Setup, url: &str, keys: &str) -> (Gateway, Client) {
 
 async fn running(setup: Setup, source: &str) -> (Gateway, Client) {
     let setup = setup.plugin("mqtt").variable("MQTT_PASSWORD", "right");
-    let gateway = setup.toml(source).start().await;
-    // It is a large plugin: on a busy machine its compilation takes most of the patience.
-    gateway
-        .status_when("mqtt", "has started", |s| s["state"] != "starting")
-        .await;
+    let plugin = "plugin = \"mqtt\"";
+    let waits = source.replace(plugin, &format!("{plugin}\nenabled = false"));
+    let gateway = setup.toml(&waits).start().await;
+    // Whoever watches before the source starts misses nothing that is told only once.
     let mut client = gateway.client().await;
     client.watch(&["#"]).await;
+    gateway.configure(|text| text.replace("enabled = false", "enabled = true"));
+    let enabled = gateway.status_when("mqtt", "has started", |status| {
+        !matches!(
+            status["state"].as_str(),
+            None | Some("starting" | "disabled" | "stopped")
+        )
+    });
+    enabled.await;
     (gateway, client)
 }
 
